@@ -4,6 +4,9 @@ use std::io::IsTerminal;
 
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
+use unicode_width::UnicodeWidthStr;
+
+use crate::cli::page;
 
 /// The drawing of a QR code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -21,7 +24,7 @@ pub(super) enum Qr {
 }
 
 impl Qr {
-    /// Draws the text.
+    /// Draws the text, if all of it can be seen.
     pub(super) fn draw(self, text: &str) -> Drawing {
         let colours = match self {
             Qr::Auto if !std::io::stdout().is_terminal() => return Drawing::NotWanted,
@@ -32,18 +35,38 @@ impl Qr {
         // Screens have no scratches: the lowest level of error correction makes the smallest
         // drawing.
         let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else {
-            return Drawing::TooLong;
+            return Drawing::Impossible("The URI is too long for a QR code".to_owned());
         };
         let mut renderer = code.render::<Dense1x2>();
         if self == Qr::Dark {
             renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
         }
         let drawing = renderer.build();
+        if let Some(obstacle) = obstacle(&drawing) {
+            return Drawing::Impossible(obstacle);
+        }
         let line = |line: &str| {
             if colours { format!("{BLACK_ON_WHITE}{line}{PLAIN}\n") } else { format!("{line}\n") }
         };
         Drawing::Drawn(drawing.lines().map(line).collect())
     }
+}
+
+/// The reason for which a drawing cannot be seen as a whole on this terminal.
+fn obstacle(drawing: &str) -> Option<String> {
+    let (width, height) = (drawing.lines().map(str::width).max()?, drawing.lines().count());
+    // Without a terminal, the reader of the text decides.
+    if std::io::stdout().is_terminal() && !page::is_utf8() {
+        return Some("The locale is not UTF-8, which a QR code is drawn with".to_owned());
+    }
+    let page = page::Page::of(&std::io::stdout());
+    let too_small = |needed: usize, there: Option<usize>, what: &str| {
+        there
+            .filter(|there| *there < needed)
+            .map(|there| format!("The QR code needs {needed} {what}, and the terminal has {there}"))
+    };
+    too_small(width, page.width(), "columns")
+        .or_else(|| too_small(height + 1, page::height(), "lines"))
 }
 
 /// The outcome of drawing a QR code.
@@ -53,8 +76,8 @@ pub(super) enum Drawing {
     Drawn(String),
     /// Not asked for, or standard output is no terminal.
     NotWanted,
-    /// The text does not fit into one.
-    TooLong,
+    /// Not drawn, for this reason: a clause without its full stop.
+    Impossible(String),
 }
 
 /// The black and the white of the 256-colour palette, which no theme changes.
@@ -98,6 +121,7 @@ mod tests {
     #[test]
     fn a_text_that_is_too_long_is_said_to_be() {
         assert!(matches!(Qr::Light.draw(&"x".repeat(2_953)), Drawing::Drawn(_)));
-        assert_eq!(Qr::Light.draw(&"x".repeat(2_954)), Drawing::TooLong);
+        let Drawing::Impossible(why) = Qr::Light.draw(&"x".repeat(2_954)) else { panic!() };
+        assert!(why.contains("too long"), "{why}");
     }
 }

@@ -40,6 +40,8 @@ pub enum BadSeed {
     Character,
     /// Padding in the middle, or a length that no encoder produces (RFC 4648 §6).
     Length,
+    /// Hexadecimal with another character, or with an odd number of digits.
+    Hex,
     /// Fewer than 10 bytes or more than 128.
     Size,
 }
@@ -78,6 +80,49 @@ impl Seed {
     pub fn typed(text: &str) -> Result<TypedSeed, BadSeed> {
         let skipped = |c: &char| c.is_whitespace() || is_dash(*c) || is_invisible(*c);
         Seed::decoded(text.chars().filter(|c| !skipped(c)).map(narrow))
+    }
+
+    /// Reads a seed as typed or pasted, in base32 or in hexadecimal.
+    ///
+    /// A text of hexadecimal digits alone, with a 0, 1, 8 or 9 among them, can be no base32 and is
+    /// hexadecimal; any other is if `0x` stands before it. Colons between digits are skipped then.
+    ///
+    /// # Errors
+    /// As [`from_base32`](Seed::from_base32); [`BadSeed::Hex`] for hexadecimal that is no bytes.
+    pub fn typed_in_any_base(text: &str) -> Result<TypedSeed, BadSeed> {
+        let skipped = |c: &char| c.is_whitespace() || is_dash(*c) || is_invisible(*c);
+        // A seed of the most bytes in hexadecimal, with colons between them.
+        let mut plain = Zeroizing::new(String::with_capacity(LONGEST_TYPED));
+        for c in text.chars().filter(|c| !skipped(c)).map(narrow) {
+            if plain.len() + c.len_utf8() > LONGEST_TYPED {
+                return Err(BadSeed::Size);
+            }
+            plain.push(c);
+        }
+        let marked = plain.strip_prefix("0x").or_else(|| plain.strip_prefix("0X"));
+        let digits = |text: &str| text.bytes().all(|c| c.is_ascii_hexdigit() || c == b':');
+        let is_hex = digits(&plain) && plain.contains(['0', '1', '8', '9']);
+        match marked.or_else(|| is_hex.then_some(plain.as_str())) {
+            Some(hex) => Ok(TypedSeed { seed: Seed::from_hex(hex)?, spare: SpareBits::Zero }),
+            None => Seed::typed(&plain),
+        }
+    }
+
+    fn from_hex(text: &str) -> Result<Seed, BadSeed> {
+        let mut bytes = Vec::with_capacity(LONGEST_TYPED / 2);
+        let mut high = None;
+        for c in text.chars().filter(|c| *c != ':') {
+            let digit = c.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            let digit = digit.ok_or(BadSeed::Hex)?;
+            match high.take() {
+                None => high = Some(digit),
+                Some(high) => bytes.push(high << 4 | digit),
+            }
+        }
+        match high {
+            None => Seed::new(bytes),
+            Some(_) => Err(BadSeed::Hex),
+        }
     }
 
     fn decoded(text: impl Iterator<Item = char>) -> Result<TypedSeed, BadSeed> {
@@ -126,6 +171,9 @@ const BASE32: Alphabet = Alphabet::Rfc4648 { padding: false };
 /// 128 bytes in base32 with padding.
 const LONGEST: usize = 208;
 
+/// 128 bytes in hexadecimal, with a mark before them and colons between them.
+const LONGEST_TYPED: usize = 2 + 3 * 128;
+
 impl fmt::Display for BadSeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -135,7 +183,13 @@ impl fmt::Display for BadSeed {
             BadSeed::Length => {
                 "the secret is not whole base32: a character is missing or one too many"
             }
-            BadSeed::Size => "a secret has 10 to 128 bytes (16 to 205 characters of base32)",
+            BadSeed::Hex => {
+                "the secret is not whole hexadecimal: two digits (0 to 9, A to F) make a byte"
+            }
+            BadSeed::Size => {
+                "a secret has 10 to 128 bytes (16 to 205 characters of base32, 20 to 256 of \
+                 hexadecimal)"
+            }
         })
     }
 }
@@ -245,5 +299,38 @@ mod tests {
         for length in [208, 209, 100_000] {
             assert_eq!(Seed::from_base32(&"A".repeat(length)), Err(BadSeed::Size), "{length}");
         }
+    }
+
+    #[test]
+    fn hexadecimal_is_told_from_base32() {
+        let seed = Seed::new(b"12345678901234567890".to_vec()).unwrap();
+        for text in [
+            "3132333435363738393031323334353637383930",
+            "0x3132333435363738393031323334353637383930",
+            "0X31 32 33 34 35 36 37 38 39 30 31-32-33-34-35-36-37-38-39-30",
+            "31:32:33:34:35:36:37:38:39:30:31:32:33:34:35:36:37:38:39:30",
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",
+        ] {
+            assert_eq!(Seed::typed_in_any_base(text).unwrap().seed, seed, "{text}");
+        }
+        let ambiguous = "ABCDEF234567ABCDEF22";
+        let read = |text: &str| Seed::typed_in_any_base(text).map(|typed| typed.seed);
+        assert_eq!(read(ambiguous), Seed::from_base32(ambiguous), "base32 where both fit");
+        let bytes = [0xab, 0xcd, 0xef, 0x23, 0x45, 0x67, 0xab, 0xcd, 0xef, 0x22];
+        assert_eq!(read(&format!("0x{ambiguous}")), Seed::new(bytes.to_vec()));
+        for (text, error) in [
+            ("", BadSeed::Size),
+            ("0x", BadSeed::Size),
+            ("0x31323334353637383930313", BadSeed::Hex),
+            ("0xGEZDGNBVGY3TQOJQ", BadSeed::Hex),
+            ("000102030405060708", BadSeed::Size),
+            (&"00".repeat(129), BadSeed::Size),
+            (&"0".repeat(100_000), BadSeed::Size),
+            ("GEZDGNBVGY3TQOJ0", BadSeed::Character),
+        ] {
+            assert_eq!(read(text), Err(error), "{text}");
+        }
+        assert!(read(&"00:".repeat(128)).is_ok());
     }
 }

@@ -229,7 +229,7 @@ mod tests {
         ("[policy.p]\nkinds = \"totp\"", 2, "a list is wanted"),
         ("[policy.p]\nkinds = [\n \"totp\",\n \"sms\",\n]", 4, "possible are: totp, hotp"),
         ("[policy.p]\namr = [\"face\"]", 2, "possible are: otp"),
-        ("[policy.p]\nserials = [\"short\"]", 2, "of 9 to 256 characters"),
+        ("[policy.p]\nserials = [\"a b\"]", 2, "of 1 to 256 characters"),
         ("[policy.p]\nnot = true", 2, "a table of conditions is wanted"),
         ("[policy.p]\nall = { present = true }", 2, "a list of tables is wanted"),
         (

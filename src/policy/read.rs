@@ -144,7 +144,7 @@ impl<'t> Reader<'t> {
                 let serials = self.list(
                     value,
                     |text| text.parse().ok(),
-                    "serial numbers, of 9 to 256 characters",
+                    "serial numbers, of 1 to 256 characters",
                 );
                 serials.map(|serials| Condition::Serials(serials.into_iter().collect()))
             }

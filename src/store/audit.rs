@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Action, AuditEnds, Event};
+use crate::store::{Action, Event};
 use crate::time::UnixTime;
 
 /// The number of a chain of audit rows, from 1.
@@ -125,18 +125,15 @@ impl AuditCursor {
         self.0.get(&chain).copied().unwrap_or(0)
     }
 
-    /// Moves behind the ends of all chains.
-    pub fn pass_all(&mut self, ends: &AuditEnds) {
-        for end in &ends.chains {
-            let last = self.0.entry(end.head.chain).or_default();
-            *last = end.head.number.max(*last);
-        }
-    }
-
     /// Moves behind a row that was read.
     pub fn pass(&mut self, row: &AuditRow) {
-        let last = self.0.entry(row.chain).or_default();
-        *last = row.number.max(*last);
+        self.pass_to(row.chain, row.number);
+    }
+
+    /// Moves behind the row of this number in this chain.
+    pub fn pass_to(&mut self, chain: ChainId, number: u64) {
+        let last = self.0.entry(chain).or_default();
+        *last = number.max(*last);
     }
 }
 

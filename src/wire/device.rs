@@ -137,7 +137,7 @@ pub struct CreateDevice {
     pub name: Option<String>,
     /// For hardware that has one; generated otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$"))]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{1,256}$"))]
     pub serial: Option<String>,
     /// Base32; made by the agent if left out. Blanks, dashes and characters that print as nothing
     /// are skipped, and bits of the last character that fill no byte are dropped, as apps do.
@@ -231,6 +231,7 @@ pub struct ListDevices {
     pub unused_since: Option<Timestamp>,
     /// Only those whose clock is off by more than so many time steps; for enrollers.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(minimum = 0, maximum = 1_000_000))]
     pub drift_above: Option<u32>,
     /// Only those with this text in serial number, account or name, in upper or lower case.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -242,7 +243,7 @@ pub struct ListDevices {
     pub limit: Option<u32>,
     /// The serial number of the last device of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "agent", param(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$"))]
+    #[cfg_attr(feature = "agent", param(pattern = "^[A-Za-z0-9_+=/:,.@-]{1,256}$"))]
     pub after: Option<String>,
 }
 

@@ -34,7 +34,7 @@ texts! {
     CallerId: "Who asked: `uid:1000`, `key:3f…`.", |text| text;
     DeviceName: "What its owner calls a device.", |text| text.min_length(Some(1));
     SerialNumber: "The public handle of a device.",
-        |text| text.pattern(Some("^[A-Za-z0-9_+=/:,.@-]{9,256}$"));
+        |text| text.pattern(Some("^[A-Za-z0-9_+=/:,.@-]{1,256}$"));
     Timestamp: "RFC 3339 in UTC, in whole seconds.",
         |text| text.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     ProblemCode: "The kinds of problems.",

@@ -33,7 +33,7 @@ pub struct OpenSession {
     pub audience: Option<String>,
     /// May be left out where the account has exactly one active device that shows codes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$"))]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{1,256}$"))]
     pub serial: Option<String>,
     /// 6 to 8 digits, a recovery code, or a bypass code.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -226,7 +226,7 @@ pub struct RevokeSessions {
     pub issued_before: Option<String>,
     /// Only contexts made with this device.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$"))]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{1,256}$"))]
     pub serial: Option<String>,
 }
 

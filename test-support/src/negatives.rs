@@ -169,7 +169,7 @@ impl Table<'_> {
             ("mfa_present", json!(false), Invalid::Claims),
             ("mfa_kind", json!("password"), Invalid::Claims),
             ("mfa_kind", json!("TOTP"), Invalid::Claims),
-            ("mfa_serial", json!("short"), Invalid::Claims),
+            ("mfa_serial", json!("a blank"), Invalid::Claims),
             ("mfa_time", json!(now + 1), Invalid::Claims),
             // Times: what has expired is over, and what is to come is at most five seconds away. A
             // clock may move on meanwhile.

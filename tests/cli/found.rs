@@ -20,7 +20,7 @@ fn devices_are_listed_by_account_and_by_choice() {
         added(&agent, account, serial, "work phone");
     }
     let token = added(&agent, "alice", "DDDD00004", "private");
-    agent.done(&["device", "activate", "DDDD00004"], &token.pair(0));
+    agent.done(&["device", "activate", "DDDD00004"], &token.pair(-1));
 
     let serials = |arguments: &[&str]| {
         let list = agent.done(&[&["--json", "device", "list"], arguments].concat(), "").json();

@@ -15,6 +15,7 @@ mod pam_folders;
 mod policy;
 pub(crate) mod program;
 mod readers;
+mod secrets;
 mod simulate;
 mod stores;
 mod terminal;
@@ -60,7 +61,7 @@ fn wrong_arguments_end_with_2() {
     for arguments in [
         &["device"][..],
         &["device", "lst"],
-        &["device", "show", "short"],
+        &["device", "show", "a blank"],
         &["device", "add", "--kind", "magic"],
         &["device", "add", "--digits", "9"],
         &["login", "--duration", "10"],
@@ -113,7 +114,7 @@ fn with_json_there_is_one_document_and_nothing_else() {
     for (exit, arguments) in [
         (3, &["--json", "device", "list"][..]),
         (2, &["--json", "device", "lst"]),
-        (2, &["--json", "device", "show", "short"]),
+        (2, &["--json", "device", "show", "a blank"]),
         (2, &["--json", "store", "check", "/nowhere/store.db"]),
     ] {
         let ended = without_agent(arguments);

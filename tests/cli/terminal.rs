@@ -7,10 +7,20 @@ use super::program::{Agent, Ended, TWOSTEP, command, fed};
 
 /// Runs the program on a terminal, which shows everything on standard output.
 pub(crate) fn at_a_terminal(agent: &Agent, arguments: &str, typed: &str) -> Ended {
+    with_environment(agent, "", arguments, typed)
+}
+
+/// The same with variables, each as `NAME=VALUE`.
+pub(crate) fn with_environment(
+    agent: &Agent,
+    variables: &str,
+    arguments: &str,
+    typed: &str,
+) -> Ended {
     let mut command = command("script");
     command.args([
         "-qec",
-        &format!("{TWOSTEP} --socket {} {arguments}", agent.socket().display()),
+        &format!("{variables} {TWOSTEP} --socket {} {arguments}", agent.socket().display()),
         "/dev/null",
     ]);
     fed(command, typed)
@@ -52,7 +62,7 @@ fn the_qr_code_has_its_own_black_and_white() {
         return;
     }
     let agent = Agent::start("");
-    let coloured = at_a_terminal(&agent, "device add --account alice", "").out;
+    let coloured = with_environment(&agent, "LC_ALL=C.UTF-8", "device add --account alice", "").out;
     let lines: Vec<&str> = coloured.lines().filter(|line| line.contains('\u{2588}')).collect();
     assert!(lines.len() > 10, "{coloured}");
     for line in lines {
@@ -62,16 +72,37 @@ fn the_qr_code_has_its_own_black_and_white() {
             "{line:?}"
         );
     }
-    let (secret, hint) = (coloured.find("otpauth://"), coloured.find("twostep device activate"));
-    assert!(secret.is_some() && secret < hint, "what comes next comes last: {coloured}");
+    let places = ["Serial number", "otpauth://", "twostep device activate", "\u{2588}"]
+        .map(|text| coloured.find(text).unwrap_or_else(|| panic!("{text}: {coloured}")));
+    assert!(places.is_sorted(), "the code comes last, where it is seen: {coloured}");
 
     let piped = agent.done(&["device", "add", "--account", "alice"], "").out;
     assert!(piped.contains("otpauth://") && !piped.contains(['\u{1b}', '\u{2588}']), "{piped}");
     for (how, quiet_zone) in [("light", ' '), ("dark", '\u{2588}')] {
         let plain = agent.done(&["device", "add", "--account", how, "--qr", how], "").out;
-        assert!(plain.lines().next().unwrap().chars().all(|c| c == quiet_zone), "{plain}");
+        let is_quiet = |line: &str| line.len() > 30 && line.chars().all(|c| c == quiet_zone);
+        assert!(plain.lines().any(is_quiet), "{plain}");
         assert!(!plain.contains('\u{1b}'), "{plain}");
     }
+}
+
+#[test]
+fn a_qr_code_is_whole_or_not_drawn() {
+    if !tools::have("script") {
+        return;
+    }
+    let agent = Agent::start("");
+    for (environment, why) in [
+        ("COLUMNS=30 LC_ALL=C.UTF-8", "columns, and the terminal has 30"),
+        ("LC_ALL=C", "The locale is not UTF-8"),
+    ] {
+        let narrow = with_environment(&agent, environment, "device add --account alice", "").out;
+        assert!(narrow.contains(why) && narrow.contains("type the secret"), "{narrow}");
+        assert!(narrow.contains("otpauth://") && !narrow.contains('\u{2588}'), "{narrow}");
+    }
+    let environment = "COLUMNS=60 LC_ALL=C.UTF-8";
+    let wide = with_environment(&agent, environment, "device add --account bob", "");
+    assert!(wide.out.contains('\u{2588}'), "{wide:?}");
 }
 
 #[test]

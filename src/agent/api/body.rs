@@ -293,7 +293,7 @@ mod tests {
             ("limit=31415926535", "limit: number too large to fit in target type"),
             ("limit=-1", "limit: invalid digit found in string"),
             ("drift_above=1.5", "drift_above: invalid digit found in string"),
-            ("unused_since=31415926", "unused_since: a time is RFC 3339"),
+            ("unused_since=31415926", "unused_since: a time is written"),
             ("limit=1&limit=1", "duplicate field `limit`"),
             ("stat=active", "unknown field `stat`, expected one of"),
         ] {

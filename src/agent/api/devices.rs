@@ -57,7 +57,7 @@ pub(super) async fn create(
     let provisioning = added
         .seed
         .as_ref()
-        .and_then(|seed| provisioning(state.issuer.name(), account, seed, &factor));
+        .and_then(|seed| provisioning(state.config.display_name(), account, seed, &factor));
     let codes: Vec<SecretText> = added
         .recovery_codes
         .iter()

@@ -9,7 +9,7 @@ use crate::verifier::NewFactor;
 use crate::wire::{Provisioning, SecretText};
 
 pub(super) fn provisioning(
-    issuer: &str,
+    display_name: &str,
     account: &AccountId,
     seed: &Seed,
     factor: &NewFactor,
@@ -24,7 +24,7 @@ pub(super) fn provisioning(
         _ => return None,
     };
     // Apps read the issuer up to the first colon.
-    let issuer = Some(issuer.replace(':', " "));
+    let issuer = Some(display_name.replace(':', " "));
     let uri = KeyUri {
         issuer,
         account: account.as_str().to_owned(),

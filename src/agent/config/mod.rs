@@ -53,6 +53,10 @@ pub struct Config {
     /// none.
     #[serde(deserialize_with = "values::name")]
     pub issuer: String,
+    /// The name of the service in authenticator apps and in the dialogs of security keys; none: the
+    /// issuer.
+    #[serde(deserialize_with = "values::display_name")]
+    pub display_name: Option<String>,
     /// For whom contexts may be issued, beside the issuer itself. Empty: for anybody.
     #[serde(deserialize_with = "values::names")]
     pub audiences: Vec<String>,
@@ -224,6 +228,11 @@ impl Config {
     /// A commented file in which every value is the default.
     pub const EXAMPLE: &str = include_str!("../../../packaging/twostep.toml");
 
+    /// Returns the name of the service that people see.
+    pub fn display_name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or(&self.issuer)
+    }
+
     /// Returns the path of the Unix socket.
     pub fn socket_path(&self) -> PathBuf {
         self.socket.path.clone().unwrap_or_else(|| Paths::of_this_process().socket)
@@ -293,6 +302,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             issuer: "twostep".to_owned(),
+            display_name: None,
             audiences: Vec::new(),
             rp_id: RpId::localhost(),
             origins: vec![OriginPattern::localhost()],

@@ -134,7 +134,7 @@ impl Config {
     pub(super) fn terms(&self) -> RelyingPartyConfig {
         RelyingPartyConfig {
             rp_id: self.rp_id.to_string(),
-            name: self.issuer.clone(),
+            name: self.display_name().to_owned(),
             origins: texts(&self.origins),
             top_origins: texts(&self.security_keys.top_origins),
             user_verification: self.security_keys.user_verification,

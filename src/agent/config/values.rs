@@ -9,6 +9,7 @@ use nix::unistd::{Group, User};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::id::DeviceName;
 use crate::webauthn::{Hint, SignatureAlgorithm, judge_algorithms, judge_hints};
 
 /// The store.
@@ -261,6 +262,13 @@ where
 /// A value of `iss` or `aud`.
 pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     spelled(deserializer).map(|Name(name)| name)
+}
+
+/// A name for people.
+pub(super) fn display_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    spelled(deserializer).map(|name: DeviceName| Some(name.into()))
 }
 
 /// Values of `aud`.

@@ -75,7 +75,9 @@ pub(crate) async fn audit(
     let next = (!is_last).then(|| passed(cursor.clone()));
     let end = ends.filter(|_| is_last).map(|ends| {
         let mut end = passed(cursor);
-        end.pass_all(&ends);
+        for chain in ends.chains {
+            end.pass_to(chain.head.chain, chain.head.number);
+        }
         end
     });
     let names = state.callers.names(rows.iter().map(|row| &row.event.caller)).await;

@@ -91,6 +91,9 @@ pub(crate) async fn list(
     if account.is_none() || listing.unused_since.is_some() || listing.drift_above.is_some() {
         caller.must_be(Role::Enroller)?;
     }
+    if listing.drift_above.is_some_and(|steps| steps > MOST_STEPS) {
+        return Err(Denied::bad_input("drift_above: 0 to 1000000 time steps").into());
+    }
     if listing.kind == Some(MfaKind::Bypass) {
         return Err(Denied::bad_input("kind: no device is a bypass code").into());
     }
@@ -300,3 +303,6 @@ fn pair_refused(state: &State, caller: &Caller, error: Error, now: UnixTime) -> 
     state.metrics.refused(refusal.name());
     Denied::Pair(Refused { refusal, explain: caller.explain, now }).into()
 }
+
+/// Most time steps to ask for: about a year.
+const MOST_STEPS: u32 = 1_000_000;

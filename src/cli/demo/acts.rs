@@ -49,7 +49,7 @@ pub(super) async fn add(stage: &mut Stage, narrator: &mut Narrator, qr: Qr) -> R
     };
     match qr.draw(&uri.to_text()) {
         Drawing::Drawn(drawing) => narrator.draw(&drawing),
-        Drawing::NotWanted | Drawing::TooLong => {
+        Drawing::NotWanted | Drawing::Impossible(_) => {
             narrator.tell("(On a terminal, its QR code is drawn here.)")
         }
     }

@@ -1,14 +1,13 @@
 //! `twostep device add`: what is shown here is shown this once.
 
-use zeroize::Zeroizing;
-
 use crate::cli::console::Console;
+use crate::cli::device::secret;
+use crate::cli::device::secret::{Given, Parameters};
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::qr::{Drawing, Qr};
 use crate::cli::refusal::Task;
-use crate::cli::{output, prompt, words};
+use crate::cli::words;
 use crate::id::{AccountId, DeviceName, SerialNumber};
-use crate::otp::{Seed, SpareBits};
 use crate::time::{BadDay, UnixTime};
 use crate::wire::{CreateDevice, Provisioning, SecretText};
 
@@ -22,16 +21,18 @@ pub(in crate::cli) struct Add {
     /// The account that gets the device [default: your login name]
     #[arg(long)]
     account: Option<AccountId>,
-    /// Time-based codes, counter-based codes, or a sheet of recovery codes
-    #[arg(long, default_value = "totp", value_parser = ["totp", "hotp", "recovery"])]
-    kind: String,
+    /// Time-based codes, counter-based codes, or a sheet of recovery codes [default: totp, or what
+    /// the URI says]
+    #[arg(long, value_parser = ["totp", "hotp", "recovery"])]
+    kind: Option<String>,
     /// The name that its owner gives it
     #[arg(long)]
     name: Option<DeviceName>,
     /// The serial number printed on it [default: a new one]
     #[arg(long)]
     serial: Option<SerialNumber>,
-    /// Read its secret, in base32, from a prompt or from standard input
+    /// Read its secret from a prompt or from standard input: in base32, in hexadecimal (0x before
+    /// it where it could be either), or a whole otpauth:// URI with its parameters
     #[arg(long)]
     secret_stdin: bool,
     /// The hash function
@@ -56,48 +57,64 @@ pub(in crate::cli) struct Add {
     /// The drawing of the QR code
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     qr: Qr,
+    /// With --json: the QR code as well, as SVG
+    #[arg(long)]
+    svg: bool,
 }
 
 impl Add {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let account = console.account(self.account.as_ref())?;
-        let secret = if self.secret_stdin { Some(typed_secret()?) } else { None };
+        let given = if self.secret_stdin { Some(secret::typed()?) } else { None };
+        let told = Parameters {
+            kind: self.kind.clone(),
+            algorithm: self.algorithm.as_ref().map(|name| name.to_ascii_uppercase()),
+            digits: self.digits,
+            period: self.period,
+            counter: self.counter,
+        };
+        let (secret, told) = match given {
+            Some(Given { secret, parameters }) => (Some(secret), told.agreed(parameters)?),
+            None => (None, told),
+        };
         let device = CreateDevice {
             account: account.as_str().to_owned(),
-            kind: self.kind.clone(),
+            kind: told.kind.unwrap_or_else(|| "totp".to_owned()),
             name: self.name.as_ref().map(|name| name.as_str().to_owned()),
             serial: self.serial.as_ref().map(|serial| serial.as_str().to_owned()),
             secret: secret.map(SecretText::from),
-            algorithm: self.algorithm.clone(),
-            digits: self.digits,
-            period: self.period,
+            algorithm: told.algorithm,
+            digits: told.digits,
+            period: told.period,
             t0: self.t0,
-            counter: self.counter,
+            counter: told.counter,
             clock_set: self.clock_set.clone(),
         };
         let added = console.owner().add_device(&device).await;
-        let added = added.map_err(console.failing(Task::Change))?;
+        let mut added = added.map_err(console.failing(Task::Change))?;
+        if let (false, Some(provisioning)) = (self.svg, &mut added.provisioning) {
+            provisioning.qr_svg = None;
+        }
         let serial = &added.device.serial;
         let (text, note) = match (&added.provisioning, &added.recovery_codes) {
             (_, Some(codes)) => (sheet(codes), SHEET.to_owned()),
-            (Some(provisioning), None) => {
-                let (text, fits) = self.provisioned(serial, &account, provisioning);
-                (text, next(serial, if fits { SCAN } else { TOO_LONG }))
-            }
+            (Some(provisioning), None) => self.provisioned(serial, &account, provisioning),
             (None, None) => {
                 (format!("{serial}\n"), next(serial, "It has the secret that you gave."))
             }
         };
-        Ok(Report::new(added, text).note(note))
+        let report = Report::new(added, text);
+        Ok(if note.is_empty() { report } else { report.note(note) })
     }
 
-    /// The facts for an authenticator app, and whether their URI fits into a QR code.
+    /// The facts for an authenticator app, the QR code below them, and what comes next: above the
+    /// code, so that nothing moves it off the screen.
     fn provisioned(
         &self,
         serial: &SerialNumber,
         account: &AccountId,
         provisioning: &Provisioning,
-    ) -> (String, bool) {
+    ) -> (String, String) {
         let (uri, secret) = (plain(provisioning.uri.as_str()), provisioning.secret.as_str());
         let grouped: Vec<String> = secret
             .as_bytes()
@@ -112,9 +129,11 @@ impl Add {
         ];
         let facts = words::facts(&facts);
         match self.qr.draw(&uri) {
-            Drawing::Drawn(drawing) => (format!("{drawing}\n{facts}"), true),
-            Drawing::NotWanted => (facts, true),
-            Drawing::TooLong => (facts, false),
+            Drawing::Drawn(drawing) => {
+                (format!("{facts}{}\n{drawing}", next(serial, SCAN)), String::new())
+            }
+            Drawing::NotWanted => (facts, next(serial, OPEN)),
+            Drawing::Impossible(why) => (facts, next(serial, &format!("{why}: {INSTEAD}"))),
         }
     }
 }
@@ -125,10 +144,13 @@ fn sheet(codes: &[SecretText]) -> String {
 }
 
 const SCAN: &str =
-    "Scan it with an authenticator app, or type the secret into one. It is shown this once.";
+    "Scan the code with an authenticator app, or type the secret into one. It is shown this once.";
 
-const TOO_LONG: &str = "The URI is too long for a QR code: type the secret into an authenticator \
-                        app, or open the URI where one is installed. They are shown this once.";
+const OPEN: &str = "Type the secret into an authenticator app, or open the URI where one is \
+                    installed. They are shown this once.";
+
+const INSTEAD: &str = "type the secret into an authenticator app, or open the URI where one is \
+                       installed. They are shown this once.";
 
 const SHEET: &str = "Each of these codes opens one session. They are shown this once: print them, \
                      and lock them away.";
@@ -142,18 +164,4 @@ fn next(serial: &SerialNumber, first: &str) -> String {
 
 fn day(text: &str) -> Result<String, BadDay> {
     UnixTime::noon(text).map(|_| text.to_owned())
-}
-
-/// The secret in the one spelling that the agent takes.
-fn typed_secret() -> Result<Zeroizing<String>, Failure> {
-    let typed = prompt::secret("Secret of the device, in base32")?;
-    let typed = Seed::typed(&typed).map_err(|error| Failure::bad_input(error.to_string()))?;
-    if typed.spare == SpareBits::Dropped {
-        output::note(
-            "The last character of the secret holds bits that fill no byte. They are dropped, as \
-             authenticator apps do. If the codes do not fit, compare the secret with the original: \
-             its end may be missing.",
-        );
-    }
-    Ok(typed.seed.to_base32())
 }

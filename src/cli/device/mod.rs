@@ -3,6 +3,7 @@
 mod add;
 mod codes;
 mod list;
+mod secret;
 mod show;
 
 pub(super) use show::table;

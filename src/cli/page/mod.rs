@@ -82,6 +82,11 @@ impl Page {
         }
     }
 
+    /// The columns of a line; none where there is no limit.
+    pub(super) fn width(&self) -> Option<usize> {
+        self.width
+    }
+
     /// Lays text out, line by line.
     pub(super) fn lay_out(&self, text: &str) -> String {
         let mut laid_out = String::with_capacity(text.len());
@@ -156,6 +161,12 @@ impl Kind {
             Kind::Text
         }
     }
+}
+
+/// The lines of the terminal on standard output; none where there is no limit.
+pub(super) fn height() -> Option<usize> {
+    let (_, height) = terminal_size::terminal_size_of(std::io::stdout())?;
+    Some(usize::from(height.0)).filter(|height| *height > 0)
 }
 
 /// Tells whether the terminal's character set is UTF-8, from the variables of locale(7).
