@@ -10,9 +10,9 @@ use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::{device, known, words};
-use crate::id::AccountId;
+use crate::id::{AccountId, SerialNumber};
 use crate::wire;
-use crate::wire::ListAccounts;
+use crate::wire::{ListAccounts, Timestamp};
 
 /// List accounts, remove one, let a locked-out person in
 #[derive(Subcommand)]
@@ -48,6 +48,20 @@ pub(super) enum Account {
         /// For how many seconds it can be used [default: 3600]
         #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(60..=86_400))]
         ttl: Option<u64>,
+    },
+    /// Replace a lost device: remove it, and make a code that opens one session, in one step
+    Recover {
+        /// The account
+        #[arg(value_parser = existing_account)]
+        account: AccountId,
+        /// The lost device [default: the only one, recovery codes apart]
+        #[arg(long)]
+        serial: Option<SerialNumber>,
+        /// For how many seconds the code can be used [default: 3600]
+        #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(60..=86_400))]
+        ttl: Option<u64>,
+        #[command(flatten)]
+        meant: Meant,
     },
 }
 
@@ -90,16 +104,46 @@ impl Account {
                 known::account(console, account).await?;
                 let ttl = ttl.map(Duration::from_secs);
                 let bypass = client.bypass(account, ttl).await.map_err(failed)?;
-                let (until, name) = (words::at(Some(bypass.expires_at)), plain(account.as_str()));
-                let note = format!(
-                    "It opens one session of {name}, until {until}. \
-                     Make sure that you give it to {name} and to no other person."
-                );
-                let code = plain(bypass.code.as_str());
+                let (code, note) =
+                    (plain(bypass.code.as_str()), opens_one(account, bypass.expires_at));
                 Ok(Report::new(bypass, code).note(note))
+            }
+            Account::Recover { account, serial, ttl, meant } => {
+                known::account(console, account).await?;
+                let name = plain(account.as_str());
+                let lost = serial
+                    .as_ref()
+                    .map_or_else(|| "the only device".to_owned(), SerialNumber::to_string);
+                meant.sure(&format!("{lost} of {name} is removed for good"))?;
+                let ttl = ttl.map(Duration::from_secs);
+                let recovered = client.recover(account, serial.as_ref(), ttl).await;
+                let recovered = recovered.map_err(failed)?;
+                let code = plain(recovered.code.as_str());
+                let removed = format!(
+                    "{} is removed, and sessions opened with it are over.",
+                    recovered.removed
+                );
+                let note = opens_one(account, recovered.expires_at);
+                let next = format!(
+                    "Then give {name} a new one: {}",
+                    format_args!(
+                        "twostep device add --account {}",
+                        words::quoted(account.as_str())
+                    )
+                );
+                Ok(Report::new(recovered, code).note(removed).note(note).note(next))
             }
         }
     }
+}
+
+/// The note beside a code that opens one session.
+fn opens_one(account: &AccountId, until: Timestamp) -> String {
+    let (until, name) = (words::at(Some(until)), plain(account.as_str()));
+    format!(
+        "It opens one session of {name}, until {until}. \
+         Make sure that you give it to {name} and to no other person."
+    )
 }
 
 fn table(accounts: &[wire::Account]) -> String {

@@ -18,6 +18,15 @@ pub(super) fn or_dash(value: Option<impl Display>) -> String {
     value.map_or_else(|| "-".to_owned(), text)
 }
 
+/// A word that a shell reads as this text.
+pub(super) fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_+=/:,.@-".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", plain(text).replace('\'', "'\\''")),
+    }
+}
+
 /// A duration, in the largest unit that says enough.
 pub(super) fn seconds(seconds: u64) -> String {
     match seconds {
@@ -122,6 +131,18 @@ fn rate_of(rate: f64, doubt: Option<f64>) -> String {
 mod tests {
     use super::*;
     use crate::device::{DeviceState, MfaKind};
+
+    #[test]
+    fn a_quoted_word_is_one_word_of_a_shell() {
+        for (text, word) in [
+            ("alice@example.com", "alice@example.com"),
+            ("o'brien & sons", "'o'\\''brien & sons'"),
+            ("$(x)", "'$(x)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(text), word);
+        }
+    }
 
     #[test]
     fn durations_have_one_unit() {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::client::{Client, Error, pages};
-use crate::id::AccountId;
-use crate::wire::{Account, Accounts, Bypass, ListAccounts, MakeBypass};
+use crate::id::{AccountId, SerialNumber};
+use crate::wire::{Account, Accounts, Bypass, ListAccounts, MakeBypass, Recover, Recovery};
 
 impl Client {
     /// A page of accounts.
@@ -56,6 +56,24 @@ impl Client {
     ) -> Result<Bypass, Error> {
         let body = MakeBypass { ttl_seconds: lasting.map(|lasting| lasting.as_secs()) };
         self.post(&["v1", "accounts", account.as_str(), "bypass"])
+            .json(&body)?
+            .read()
+            .await
+    }
+
+    /// Removes a lost device, or the only one, and makes a single-use code for its owner.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn recover(
+        &self,
+        account: &AccountId,
+        lost: Option<&SerialNumber>,
+        lasting: Option<Duration>,
+    ) -> Result<Recovery, Error> {
+        let serial = lost.map(SerialNumber::to_string);
+        let body = Recover { serial, ttl_seconds: lasting.map(|lasting| lasting.as_secs()) };
+        self.post(&["v1", "accounts", account.as_str(), "recover"])
             .json(&body)?
             .read()
             .await

@@ -6,7 +6,9 @@ use zeroize::Zeroizing;
 
 use crate::device::{MfaKind, Refusal};
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Account, Action, ItemKind, Sealer, SingleUse, Write, random};
+use crate::store::{
+    Account, AccountSnapshot, Action, Enrolled, ItemKind, Sealer, SingleUse, Write, random,
+};
 use crate::time::UnixTime;
 use crate::verifier::client::note_success;
 use crate::verifier::decide::Judgement;
@@ -23,6 +25,30 @@ pub struct Bypass {
     pub expires_at: UnixTime,
 }
 
+/// The outcome of a recovery.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The code for the owner.
+    pub bypass: Bypass,
+    /// The device that was removed.
+    pub removed: SerialNumber,
+}
+
+/// The time for which a bypass code can be used.
+#[derive(Clone, Copy, Debug)]
+struct Lifetime(Duration);
+
+impl TryFrom<Duration> for Lifetime {
+    type Error = Error;
+
+    fn try_from(ttl: Duration) -> Result<Lifetime, Error> {
+        match (SHORTEST_BYPASS..=LONGEST_BYPASS).contains(&ttl) {
+            true => Ok(Lifetime(ttl)),
+            false => Err(Error::BadInput("a bypass code lives 60 to 86400 seconds".to_owned())),
+        }
+    }
+}
+
 impl Verifier {
     /// Makes a single-use code with which the account's owner opens one session. At most 24 hours.
     ///
@@ -30,26 +56,49 @@ impl Verifier {
     /// [`Error::BadInput`] if `ttl` is not 60 to 86,400 seconds, [`Error::NotFound`] if there is no
     /// such account, [`Error::Contended`], [`Error::Clock`], [`Error::Store`] or [`Error::Key`].
     pub async fn bypass(&self, account: &AccountId, ttl: Duration) -> Result<Bypass, Error> {
-        if ttl < Duration::from_secs(60) || ttl > LONGEST_BYPASS {
-            return Err(Error::BadInput("a bypass code lives 60 to 86400 seconds".to_owned()));
-        }
+        let lifetime = Lifetime::try_from(ttl)?;
         let sealer = &self.keys().await?;
         let decided = self.decide(account, |seen, now| async move {
             let seen = seen.filter(|seen| seen.account.removed_at.is_none());
             let seen = seen.ok_or(Error::NotFound("account"))?;
-            let code = BypassCode::from_bits(&*random::<13>()?);
-            let expires_at = now.plus(ttl);
-            let item = SingleUse {
-                id: sealer.bypass_digest(account, &code),
-                account: account.clone(),
-                kind: ItemKind::Bypass,
-                body: made_for(&seen.account),
-                expires_at,
-            };
+            let (bypass, item) = new(&seen.account, sealer, now.plus(lifetime.0))?;
             let expect = Write::ExpectAccount { account: account.clone(), seen: seen.revision };
             let audit = vec![self.event(now, Action::BypassMade).account(account)];
-            let bypass = Bypass { code, expires_at };
             Ok(Judgement::change(vec![expect, Write::AddSingleUse(item)], audit, bypass))
+        });
+        Ok(decided.await?.0)
+    }
+
+    /// Removes a lost device and makes a bypass code for its owner, both or neither. Without a
+    /// serial number the account's only device is meant; recovery codes count for none.
+    ///
+    /// # Errors
+    /// As [`bypass`](Verifier::bypass); [`Error::NotFound`] if there is no such device, and
+    /// [`Error::BadInput`] if none is named and there are several.
+    pub async fn recover(
+        &self,
+        account: &AccountId,
+        lost: Option<&SerialNumber>,
+        ttl: Duration,
+    ) -> Result<Recovered, Error> {
+        let lifetime = Lifetime::try_from(ttl)?;
+        let sealer = &self.keys().await?;
+        let decided = self.decide(account, |seen, now| async move {
+            let seen = seen.filter(|seen| seen.account.removed_at.is_none());
+            let seen = seen.ok_or(Error::NotFound("account"))?;
+            let enrolled = meant(&seen, lost)?;
+            let serial = enrolled.device.serial.clone();
+            let (bypass, item) = new(&seen.account, sealer, now.plus(lifetime.0))?;
+            let expect = Write::ExpectAccount { account: account.clone(), seen: seen.revision };
+            let tombstone = enrolled.device.tombstone(now);
+            let remove = Write::RemoveDevice { seen: enrolled.revision, tombstone };
+            let writes = vec![expect, remove, Write::AddSingleUse(item)];
+            let writes = self.in_bounds(&seen, writes, now).await?;
+            let audit = vec![
+                self.event(now, Action::DeviceRemoved).account(account).serial(&serial),
+                self.event(now, Action::BypassMade).account(account),
+            ];
+            Ok(Judgement::change(writes, audit, Recovered { bypass, removed: serial }))
         });
         Ok(decided.await?.0)
     }
@@ -125,10 +174,55 @@ impl Sealer {
     }
 }
 
+/// A new code, and the item that keeps its digest.
+fn new(
+    account: &Account,
+    sealer: &Sealer,
+    expires_at: UnixTime,
+) -> Result<(Bypass, SingleUse), Error> {
+    let code = BypassCode::from_bits(&*random::<13>()?);
+    let item = SingleUse {
+        id: sealer.bypass_digest(&account.id, &code),
+        account: account.id.clone(),
+        kind: ItemKind::Bypass,
+        body: made_for(account),
+        expires_at,
+    };
+    Ok((Bypass { code, expires_at }, item))
+}
+
+/// The device that was lost: the one that is named, or the only one.
+fn meant<'a>(
+    seen: &'a AccountSnapshot,
+    lost: Option<&SerialNumber>,
+) -> Result<&'a Enrolled, Error> {
+    if let Some(serial) = lost {
+        return seen.device(serial).ok_or(Error::NotFound("device"));
+    }
+    let can_be_lost = |enrolled: &&Enrolled| {
+        enrolled.device.counts() && enrolled.device.kind() != MfaKind::Recovery
+    };
+    let devices: Vec<&Enrolled> = seen.devices.iter().filter(can_be_lost).collect();
+    match devices.as_slice() {
+        [] => Err(Error::NotFound("device")),
+        [only] => Ok(only),
+        several => {
+            let serials: Vec<&str> =
+                several.iter().map(|enrolled| enrolled.device.serial.as_str()).collect();
+            Err(Error::BadInput(format!(
+                "serial: the account has several devices; name the lost one: {}",
+                serials.join(" or ")
+            )))
+        }
+    }
+}
+
 /// Content of a bypass code: the instance of its account, since an account that appears again after
 /// its removal is a new one.
 fn made_for(account: &Account) -> Vec<u8> {
     account.created_at.0.to_be_bytes().to_vec()
 }
+
+const SHORTEST_BYPASS: Duration = Duration::from_secs(60);
 
 const LONGEST_BYPASS: Duration = Duration::from_secs(86_400);

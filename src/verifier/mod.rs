@@ -46,7 +46,7 @@ pub use add::{Added, ClockFacts, NewDevice, NewFactor};
 pub use api_key::NewApiKey;
 pub use authority::{Authority, FreshMfa};
 pub use bound::BoundSession;
-pub use bypass::Bypass;
+pub use bypass::{Bypass, Recovered};
 pub use clock::{ClockFault, ClockStep};
 #[cfg(feature = "session")]
 pub(crate) use decide::Judgement;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::AccountId;
+use crate::id::{AccountId, SerialNumber};
 use crate::wire::{SecretText, Timestamp};
 
 /// An account in a list.
@@ -74,5 +74,33 @@ pub struct Bypass {
     #[cfg_attr(feature = "agent", schema(value_type = String))]
     pub code: SecretText,
     /// The end of its lifetime.
+    pub expires_at: Timestamp,
+}
+
+/// A lost device, to be replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Recover {
+    /// The lost device; may be left out where the account has one device beside recovery codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{1,256}$"))]
+    pub serial: Option<String>,
+    /// The lifetime of the code: 60 to 86400; 3600 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(minimum = 60, maximum = 86400))]
+    pub ttl_seconds: Option<u64>,
+}
+
+/// A device that was removed, and a single-use code for its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Recovery {
+    /// The device; sessions opened with it are over.
+    pub removed: SerialNumber,
+    /// Opens one session.
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub code: SecretText,
+    /// The end of the code's lifetime.
     pub expires_at: Timestamp,
 }

@@ -25,7 +25,7 @@ mod session;
 mod shapes;
 mod timestamp;
 
-pub use account::{Account, Accounts, Bypass, ListAccounts, MakeBypass};
+pub use account::{Account, Accounts, Bypass, ListAccounts, MakeBypass, Recover, Recovery};
 pub use ceremony::{
     BeginAuthentication, BeginRegistration, BegunAuthentication, BegunRegistration,
     FinishRegistration, RegisteredKey, RelatedOrigins,

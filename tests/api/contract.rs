@@ -126,6 +126,10 @@ fn what_succeeds(admin: &Client) {
     admin.post("/v1/sessions/revoke", json!({"token": session})).is(204);
     admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
     admin.post("/v1/accounts/alice/bypass", json!({})).is(201);
+    admin
+        .post("/v1/accounts/alice/recover", json!({"serial": spare.serial}))
+        .is(201);
+    let spare = add(admin, "alice");
     admin.post(&token.path("/deactivate"), json!({})).is(200);
     admin.post(&token.path("/unlock"), json!({})).is(200);
     admin.delete(&spare.path("")).is(204);

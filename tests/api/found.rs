@@ -184,3 +184,31 @@ fn a_refused_parameter_is_named() {
         assert!(!detail.contains("lost") && !detail.contains("eaten"), "{path}: {detail}");
     }
 }
+
+#[test]
+fn a_lost_device_of_several_is_named() {
+    let agent = Agent::start(TCP);
+    let admin = admin(&agent);
+    let (mut lost, kept) = (enrol(&admin, "alice"), enrol(&admin, "alice"));
+    let recover = |body: Value| admin.post("/v1/accounts/alice/recover", body);
+    let detail = text(&recover(json!({})).refused(400, "InvalidInput")["detail"]);
+    assert!(detail.contains(&lost.serial) && detail.contains(&kept.serial), "{detail}");
+    recover(json!({"serial": "a b"})).refused(400, "InvalidInput");
+    recover(json!({"ttl_seconds": 59})).refused(400, "InvalidInput");
+    recover(json!({"serial": "NOBODYS01"})).refused(404, "NoSuchEntity");
+    admin.post("/v1/accounts/bob/recover", json!({})).refused(404, "NoSuchEntity");
+    let session = lost.session(&admin, "alice");
+    let recovered = recover(json!({"serial": lost.serial, "ttl_seconds": 60})).is(201);
+    assert_eq!(recovered["removed"], lost.serial);
+    admin.get(&lost.path("")).refused(404, "NoSuchEntity");
+    let seen = admin.post("/v1/sessions/introspect", json!({"token": session})).is(200);
+    assert_eq!(seen["active"], false, "sessions of the lost device are over");
+    let open = json!({"account": "alice", "code": recovered["code"]});
+    assert_eq!(admin.post("/v1/sessions", open.clone()).is(201)["context"]["kind"], "bypass");
+    admin.post("/v1/sessions", open).refused(403, "AccessDenied");
+    let enroller = caller(&agent, "enroller");
+    enroller
+        .post("/v1/accounts/alice/recover", json!({}))
+        .refused(403, "AccessDenied");
+    assert_eq!(recover(json!({})).is(201)["removed"], kept.serial, "the only one is meant");
+}

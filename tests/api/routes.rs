@@ -44,6 +44,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/accounts", Admin, 200, &[]),
     route("DELETE", "/v1/accounts/{account}", Admin, 204, &[NOT_THERE]),
     route("POST", "/v1/accounts/{account}/bypass", Admin, 201, &[NOT_THERE]),
+    route("POST", "/v1/accounts/{account}/recover", Admin, 201, &[NOT_THERE]),
     route("POST", "/v1/accounts/{account}/revoke-sessions", Enroller, 200, &[NOT_THERE]),
     route("POST", "/v1/security-keys/register/begin", Enroller, 200, &[NOT_THERE, TOO_MANY]),
     route(

@@ -56,6 +56,27 @@ fn devices_are_listed_by_account_and_by_choice() {
 }
 
 #[test]
+fn a_lost_device_is_replaced_in_one_command() {
+    let agent = Agent::start("");
+    let token = added(&agent, "o'brien", "AAAA00001", "phone");
+    agent.done(&["device", "activate", "AAAA00001"], &token.pair(-1));
+    let refused = agent.run(&["account", "recover", "o'brien"], "");
+    assert!(refused.exit == 2 && refused.err.contains("--yes"), "{refused:?}");
+    let recovered = agent.done(&["account", "recover", "o'brien", "--yes"], "");
+    for told in [
+        "AAAA00001 is removed",
+        "It opens one session of o'brien",
+        r"twostep device add --account 'o'\''brien'",
+    ] {
+        assert!(recovered.err.contains(told), "{told}: {recovered:?}");
+    }
+    let opened = agent.done(&["--json", "login", "--account", "o'brien"], &recovered.out).json();
+    assert_eq!(opened["context"]["kind"], "bypass", "the code alone is on standard output");
+    let unknown = agent.run(&["account", "recover", "obrien", "--yes"], "");
+    assert!(unknown.exit == 1 && unknown.err.contains("o'brien"), "{unknown:?}");
+}
+
+#[test]
 fn the_audit_log_is_searched_and_followed() {
     let agent = Agent::start("");
     added(&agent, "alice", "AAAA00001", "phone");

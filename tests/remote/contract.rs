@@ -100,6 +100,7 @@ fn request_bodies_round_trip_and_refuse_unknown_members() {
     body::<TwoCodes>(json!({"codes": ["1", "2"], "client": "d"}));
     body::<ListAccounts>(json!({"without_mfa": true, "search": "x", "limit": 1, "after": "b"}));
     body::<MakeBypass>(json!({"ttl_seconds": 60}));
+    body::<Recover>(json!({"serial": "GAHT12345678", "ttl_seconds": 60}));
     body::<OpenSession>(json!({
         "account": "a", "duration_seconds": 900, "audience": "x", "serial": "GAHT12345678",
         "code": "1", "codes": ["1", "2"], "ceremony_id": "c", "credential": {"any": 1},
@@ -178,6 +179,7 @@ fn answers_round_trip_and_skip_members_of_a_newer_agent() {
         "active_devices": 1, "throttled_until": null,
     }]}));
     answer::<Bypass>(json!({"code": "c", "expires_at": TIME}));
+    answer::<Recovery>(json!({"removed": "GAHT12345678", "code": "c", "expires_at": TIME}));
     answer::<RevokedSessions>(json!({"revoked_before": TIME, "generation": 2}));
     answer::<BegunRegistration>(json!({"ceremony_id": "c", "public_key": {}}));
     answer::<BegunAuthentication>(json!({"ceremony_id": "c", "public_key": {}}));
@@ -298,6 +300,7 @@ async fn ask_everything(client: &Client, serial: &str) {
     client.all_devices(None, Some(DeviceState::Active)).await.unwrap();
     client.unlock_device(&serial).await.unwrap();
     client.all_accounts(true).await.unwrap();
+    client.recover(&bob, None, None).await.unwrap_err();
     let bypass = client.bypass(&bob, None).await.unwrap();
     let session = OpenSession::new(&bob, Proof::Code(bypass.code, None));
     let opened = client.open_session(&session).await.unwrap();
@@ -376,6 +379,7 @@ const BODIES: &[&str] = &[
     "Rename",
     "TwoCodes",
     "MakeBypass",
+    "Recover",
     "OpenSession",
     "Introspect",
     "RevokeSession",
@@ -405,6 +409,7 @@ const TYPES: &[&str] = &[
     "BegunAuthentication",
     "BegunRegistration",
     "Bypass",
+    "Recovery",
     "ClockReading",
     "Context",
     "CreatedDevice",

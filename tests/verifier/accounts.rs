@@ -214,3 +214,30 @@ async fn a_new_store_is_used_by_many_at_once() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_lost_device_is_replaced_by_a_code_in_one_step() {
+    let world = World::new();
+    let (held, other) = (world.active("alice").await, world.active("bob").await);
+    let account = held.account.clone();
+    let hour = Duration::from_secs(3_600);
+    let verifier = &world.verifier;
+    assert!(matches!(
+        verifier.recover(&account, Some(&other.serial), hour).await,
+        Err(Error::NotFound("device"))
+    ));
+    let too_long = verifier.recover(&account, None, Duration::from_secs(86_401)).await;
+    assert!(matches!(too_long, Err(Error::BadInput(_))));
+    let rows = world.audit().await.len();
+
+    let recovered = verifier.recover(&account, None, hour).await.unwrap();
+    assert_eq!(recovered.removed, held.serial);
+    let audit = world.audit().await;
+    let actions: Vec<&str> = audit[rows..].iter().map(|row| row.action.name()).collect();
+    assert_eq!(actions, ["device.removed", "bypass.made"]);
+    refused(verifier.verify_code(&account, &held.serial, held.code(world.now())).await);
+    let code = recovered.bypass.code.to_text().parse::<Passcode>().unwrap();
+    verifier.verify_code(&account, None, code).await.unwrap();
+    assert!(world.account(&account).await.account.protected, "it stays protected");
+    assert!(matches!(verifier.recover(&account, None, hour).await, Err(Error::NotFound("device"))));
+}

@@ -1,4 +1,4 @@
-//! Accounts: list, remove, and make bypass codes.
+//! Accounts: list, remove, make bypass codes, replace a lost device.
 
 use std::time::Duration;
 
@@ -9,13 +9,14 @@ use axum::http::StatusCode;
 use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::extract::Segment;
+use crate::agent::api::members::parameter;
 use crate::agent::api::views;
 use crate::agent::operations::accounts;
 use crate::agent::operations::accounts::Listing;
 use crate::agent::operations::scan::Search;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-use crate::wire::{Accounts, Bypass, ListAccounts, MakeBypass};
+use crate::wire::{Accounts, Bypass, ListAccounts, MakeBypass, Recover, Recovery};
 
 /// Lists accounts.
 #[utoipa::path(get, path = "/v1/accounts", tag = "accounts", params(ListAccounts), responses(
@@ -80,6 +81,33 @@ pub(super) async fn bypass(
     let view = Bypass {
         code: bypass.code.to_text().to_string().into(),
         expires_at: bypass.expires_at.into(),
+    };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Removes a lost device and makes a single-use code for its owner, in one step.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account}/recover", tag = "accounts",
+    params(("account" = String, Path)), request_body = Recover,
+    responses(
+        (status = 201, description = "the device that is removed, and the code", body = Recovery),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
+pub(super) async fn recover(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(account): Segment,
+    Body(body): Body<Recover>,
+) -> Result<(StatusCode, Json<Recovery>), Problem> {
+    let ttl = body.ttl_seconds.map(Duration::from_secs);
+    let lost = body.serial.as_deref().map(|text| parameter("serial", text)).transpose()?;
+    let recovered = accounts::recover(&state, &caller, &account, lost.as_ref(), ttl).await?;
+    let view = Recovery {
+        removed: recovered.removed,
+        code: recovered.bypass.code.to_text().to_string().into(),
+        expires_at: recovered.bypass.expires_at.into(),
     };
     Ok((StatusCode::CREATED, Json(view)))
 }

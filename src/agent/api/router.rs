@@ -33,6 +33,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::remove))
         .routes(routes!(accounts::bypass))
+        .routes(routes!(accounts::recover))
         .routes(routes!(security_keys::begin_registration))
         .routes(routes!(security_keys::finish_registration))
         .routes(routes!(security_keys::begin_authentication))

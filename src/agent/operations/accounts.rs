@@ -7,9 +7,9 @@ use crate::agent::config::Role;
 use crate::agent::operations::scan::Search;
 use crate::agent::operations::{scan, scope};
 use crate::agent::state::State;
-use crate::id::AccountId;
+use crate::id::{AccountId, SerialNumber};
 use crate::store::{AccountEntry, AccountList};
-use crate::verifier::Bypass;
+use crate::verifier::{Bypass, Recovered};
 
 /// A request for a page of accounts.
 #[derive(Default)]
@@ -72,6 +72,20 @@ pub(crate) async fn bypass(
     let _lane = scope::lane(caller, &account).await;
     let ttl = ttl.unwrap_or(BYPASS_TTL);
     Ok(scope::verifier(state, caller).bypass(&account, ttl).await?)
+}
+
+/// Removes a lost device and makes a single-use code for its owner. For administrators.
+pub(crate) async fn recover(
+    state: &State,
+    caller: &Caller,
+    name: &str,
+    lost: Option<&SerialNumber>,
+    ttl: Option<Duration>,
+) -> Result<Recovered, Failure> {
+    let account = scope::existing_account(state, caller, Role::Admin, name)?;
+    let _lane = scope::lane(caller, &account).await;
+    let ttl = ttl.unwrap_or(BYPASS_TTL);
+    Ok(scope::verifier(state, caller).recover(&account, lost, ttl).await?)
 }
 
 /// The lifetime of a bypass code, unless the caller names another one.
