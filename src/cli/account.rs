@@ -109,32 +109,31 @@ impl Account {
                 Ok(Report::new(bypass, code).note(note))
             }
             Account::Recover { account, serial, ttl, meant } => {
-                known::account(console, account).await?;
-                let name = plain(account.as_str());
-                let lost = serial
-                    .as_ref()
-                    .map_or_else(|| "the only device".to_owned(), SerialNumber::to_string);
-                meant.sure(&format!("{lost} of {name} is removed for good"))?;
-                let ttl = ttl.map(Duration::from_secs);
-                let recovered = client.recover(account, serial.as_ref(), ttl).await;
-                let recovered = recovered.map_err(failed)?;
-                let code = plain(recovered.code.as_str());
-                let removed = format!(
-                    "{} is removed, and sessions opened with it are over.",
-                    recovered.removed
-                );
-                let note = opens_one(account, recovered.expires_at);
-                let next = format!(
-                    "Then give {name} a new one: {}",
-                    format_args!(
-                        "twostep device add --account {}",
-                        words::quoted(account.as_str())
-                    )
-                );
-                Ok(Report::new(recovered, code).note(removed).note(note).note(next))
+                recover(console, (account, serial.as_ref()), *ttl, meant).await
             }
         }
     }
+}
+
+async fn recover(
+    console: &Console,
+    (account, lost): (&AccountId, Option<&SerialNumber>),
+    ttl: Option<u64>,
+    meant: &Meant,
+) -> Result<Report, Failure> {
+    known::account(console, account).await?;
+    let name = plain(account.as_str());
+    let device = lost.map_or_else(|| "the only device".to_owned(), SerialNumber::to_string);
+    meant.sure(&format!("{device} of {name} is removed for good"))?;
+    let recovered = console.client().recover(account, lost, ttl.map(Duration::from_secs)).await;
+    let recovered = recovered.map_err(console.failing(Task::Other))?;
+    let code = plain(recovered.code.as_str());
+    let removed =
+        format!("{} is removed, and sessions opened with it are over.", recovered.removed);
+    let note = opens_one(account, recovered.expires_at);
+    let next = words::quoted(account.as_str());
+    let next = format!("Then give {name} a new one: twostep device add --account {next}");
+    Ok(Report::new(recovered, code).note(removed).note(note).note(next))
 }
 
 /// The note beside a code that opens one session.

@@ -89,7 +89,7 @@ impl List {
                         .map_or_else(|| page::more(&rows), |heading| words::table(&heading, &rows))
                 }
             };
-            match output::print(&lines) {
+            match if json { output::print(&lines) } else { output::show(&lines) } {
                 Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                     return Ok(Report::new(json!({}), ""));

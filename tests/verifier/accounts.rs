@@ -237,7 +237,7 @@ async fn a_lost_device_is_replaced_by_a_code_in_one_step() {
     assert_eq!(actions, ["device.removed", "bypass.made"]);
     refused(verifier.verify_code(&account, &held.serial, held.code(world.now())).await);
     let code = recovered.bypass.code.to_text().parse::<Passcode>().unwrap();
-    verifier.verify_code(&account, None, code).await.unwrap();
+    let _ = verifier.verify_code(&account, None, code).await.unwrap();
     assert!(world.account(&account).await.account.protected, "it stays protected");
     assert!(matches!(verifier.recover(&account, None, hour).await, Err(Error::NotFound("device"))));
 }

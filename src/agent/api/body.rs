@@ -93,6 +93,7 @@ fn query_fault(text: &str) -> String {
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
     match text.split_once(": ").filter(|(name, _)| is_name(name)) {
+        Some((_, said)) if said.starts_with("unknown field") => said.to_owned(),
         // The reader quotes the value alone: what it expected follows.
         Some((name, said)) => match said.rsplit_once("`, expected ") {
             Some((_, expected)) => format!("{name}: expected {expected}"),

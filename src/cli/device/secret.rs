@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uri_brings_parameters_and_contradicts_none() {
+    fn parameters_of_a_uri_are_taken_and_not_contradicted() {
         let uri = "OTPAUTH://hotp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&digits=8&counter=7";
         let given = read(uri).unwrap();
         assert_eq!(*given.secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");

@@ -12,8 +12,9 @@ pub(in crate::cli) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Rows that follow those of a table.
 pub(in crate::cli) fn more(rows: &[Vec<String>]) -> String {
-    let row =
-        |row: &Vec<String>| row.iter().map(|cell| format!("{cell}{CELL}")).collect::<String>() + "\n";
+    let row = |row: &Vec<String>| {
+        row.iter().map(|cell| format!("{cell}{CELL}")).collect::<String>() + "\n"
+    };
     rows.iter().map(row).collect()
 }
 
