@@ -43,6 +43,22 @@ fn every_statement_finds_its_rows_by_an_index() {
     assert!(seen > 50, "{seen} statements");
 }
 
+/// No trigger runs where the body of a device alone changes.
+#[test]
+fn a_statement_that_changes_a_device_brings_its_tag() {
+    let changes: Vec<_> = statements()
+        .iter()
+        .filter(|(_, sql)| sql.starts_with("UPDATE devices SET"))
+        .collect();
+    assert!(changes.len() >= 3, "{changes:?}");
+    for (name, sql) in changes {
+        let sets = sql.split(" WHERE ").next().unwrap();
+        let triggers = ["state =", "kind =", "created_at =", "seed ="];
+        let tagged = sets.contains("tag = row_moved(tag");
+        assert!(tagged || triggers.iter().any(|column| sets.contains(column)), "{name}: {sql}");
+    }
+}
+
 #[test]
 fn no_statement_is_compiled_anew_when_it_is_used_again() {
     let folders = Folders::default();

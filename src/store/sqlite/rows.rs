@@ -119,7 +119,7 @@ impl Table {
 
 macro_rules! tables {
     ($($name:ident: $kind:literal, place $place:literal, row $key:literal
-        $(, $vetted:ident)? $(, set $set:ident)?;)*) => {
+        $(, $vetted:ident)? $(, set $set:ident)? $(, of $columns:literal)?;)*) => {
         &[$(Table {
             name: stringify!($name),
             kind: $kind,
@@ -147,11 +147,13 @@ macro_rules! tables {
 /// Refuses to tag a row anew that is not as twostep left it: its other columns would count as
 /// twostep's own. A statement that brings the tag itself has looked.
 macro_rules! vetted {
-    ($table:ident, $key:literal, vetted) => {
+    ($table:ident, $key:literal, vetted $(, $columns:literal)?) => {
         concat!(
             "CREATE TEMP TRIGGER ",
             stringify!($table),
-            "_vetted BEFORE UPDATE ON main.",
+            "_vetted BEFORE UPDATE ",
+            $($columns,)?
+            " ON main.",
             stringify!($table),
             " WHEN row_keyed() AND new.tag IS old.tag BEGIN SELECT RAISE(ABORT, \
              'a row was changed by another program') FROM ",
@@ -183,9 +185,12 @@ macro_rules! set_changed {
 
 /// The tables, in the order in which a store is adopted: the control row is last, since it covers
 /// the sets of keys. An account is looked at before its devices move: its tag covers their states.
+/// A statement that changes the body of a device alone brings its tag: triggers, even those that do
+/// nothing, make SQLite copy each page that the statement changes.
 pub(super) const TABLES: &[Table] = tables! {
     accounts: "account", place "id", row "rowid = new.rowid";
-    devices: "device", place "serial", row "number = new.number", vetted;
+    devices: "device", place "serial", row "number = new.number", vetted,
+        of "OF serial, account, state, kind, created_at, seed, seed_key, fingerprint";
     tombstones: "tombstone", place "number", row "number = new.number", vetted;
     fingerprint_aliases: "fingerprint alias", place "alias",
         row "alias = new.alias AND fingerprint = new.fingerprint", vetted;
