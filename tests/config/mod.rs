@@ -73,7 +73,7 @@ fn an_unknown_key_is_named_with_its_line() {
     assert_refused(
         "issuer = \"a\"\n\nlisten_on = []\n",
         3,
-        &["unknown field `listen_on`", "`listen`"],
+        &["there is no key `listen_on` here; did you mean `listen`?"],
     );
     assert_refused("[limits]\nburts = 1\n", 2, &["`burts`", "`burst`"]);
     assert_refused(
@@ -81,6 +81,44 @@ fn an_unknown_key_is_named_with_its_line() {
         4,
         &["`account`", "`accounts`"],
     );
+}
+
+#[test]
+fn every_fault_is_told_in_one_run() {
+    let text = "lisen = []\n\
+        listen = \"127.0.0.1:8443\"\n\
+        insecure_listen = \"yes\"\n\
+        [limts]\n\
+        burst = 1\n\
+        [sessions]\n\
+        default_seconds = 60\n\
+        algorithm = \"none\"\n\
+        [[peer]]\n\
+        uid = \"root\"\n\
+        role = \"king\"\n\
+        [[peer]]\n\
+        uid = 1\n\
+        role = \"admin\"\n\
+        acounts = []\n\
+        [policy.nine]\n\
+        moon = \"full\"\n";
+    let told = parse(text).unwrap_err();
+    for fault in [
+        "line 1: there is no key `lisen` here; did you mean `listen`?\n  lisen = []",
+        "line 2: a list in brackets, [\"…\"], is expected, and this is string",
+        "line 3: true or false is expected, and this is string \"yes\"",
+        "line 4: there is no key `limts` here; did you mean `limits`?",
+        "line 7: ",
+        "line 8: ",
+        "line 11: unknown variant `king`",
+        "line 15: there is no key `acounts` here; did you mean `accounts`?",
+        "line 17: policy nine: ",
+    ] {
+        assert!(told.contains(&format!("/etc/twostep/twostep.toml, {fault}")), "{fault}: {told}");
+    }
+    assert_eq!(told.matches("twostep.toml, line").count(), 9, "{told}");
+    assert!(told.ends_with(": twostep config check /etc/twostep/twostep.toml"), "{told}");
+    assert_refused("issuer = \"a\n", 1, &["issuer"]);
 }
 
 #[test]
@@ -162,7 +200,7 @@ fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     );
     assert_refused("[security_keys]\n\nhints = [\"hybrid\", \"hybrid\"]\n", 3, &["once"]);
     assert_refused("[security_keys]\nresident_key = \"always\"\n", 2, &["`preferred`"]);
-    assert_refused("[security_keys]\nusernameless = \"yes\"\n", 2, &["boolean"]);
+    assert_refused("[security_keys]\nusernameless = \"yes\"\n", 2, &["true or false"]);
     assert_refused(
         "[security_keys]\nusernameless = true\nresident_key = \"discouraged\"\n",
         3,

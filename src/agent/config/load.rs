@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::misfits::{self, Misfit};
 use super::{Config, Paths};
-use crate::policy::{PolicyError, PolicySet};
+use crate::policy::{Fault, PolicyError, PolicySet};
 use crate::webauthn::{ConfigFault, RelyingParty};
 
 /// A configuration that cannot be used. The operator must act.
@@ -20,20 +21,16 @@ pub enum ConfigError {
         /// The system's reason.
         reason: String,
     },
-    /// The text is no configuration.
+    /// Lines of the file say something wrong; each is listed, with a correct form.
     #[error(
-        "{path}, line {line}: {message}\n  {text}\n`twostep config check` reads the file again \
-         without starting anything"
+        "{listed}Check it again, without starting anything: twostep config check {path}",
+        listed = listed(path, misfits)
     )]
     Invalid {
         /// The file.
         path: String,
-        /// The line, from 1.
-        line: usize,
-        /// The text of the line.
-        text: String,
-        /// The fault, and a correct form.
-        message: String,
+        /// All faults, in the order of the lines.
+        misfits: Vec<Misfit>,
     },
     /// A variable of the environment cannot be meant.
     #[error("{name}: {message}")]
@@ -91,36 +88,23 @@ impl Config {
     /// it begin.
     ///
     /// # Errors
-    /// [`ConfigError::Invalid`], with the line of the first fault.
+    /// [`ConfigError::Invalid`], with all faults.
     pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-        let mut config: Config = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let before = text.get(..start).unwrap_or_default();
-            // The span of a whole table begins with its header.
-            let line = before.matches('\n').count();
-            ConfigError::Invalid {
-                path: path.display().to_string(),
-                line: line.saturating_add(1),
-                text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
-                message: error.message().replace('\n', " "),
+        let policies = PolicySet::among_others(text);
+        let parsed = misfits::parsed(text).and_then(|config| contradictions(text, config));
+        let (mut config, policies) = match (parsed, policies) {
+            (Ok(config), Ok(policies)) => (config, policies),
+            (parsed, policies) => {
+                let mut misfits = parsed.err().unwrap_or_default();
+                let known: Vec<usize> = misfits.iter().map(|misfit| misfit.line).collect();
+                let refused = policies.err().map(|error| refused(text, &error));
+                let refused = refused.into_iter().flatten();
+                misfits.extend(refused.filter(|misfit| !known.contains(&misfit.line)));
+                misfits.sort_by_key(|misfit| misfit.line);
+                return Err(ConfigError::Invalid { path: path.display().to_string(), misfits });
             }
-        })?;
-        let invalid = |line: usize, message: String| ConfigError::Invalid {
-            path: path.display().to_string(),
-            line: line.saturating_add(1),
-            text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
-            message,
         };
-        RelyingParty::new(config.terms()).map_err(|fault| {
-            let (keys, value) = keys_of(&fault);
-            invalid(line_of(text, keys, value), fault.to_string())
-        })?;
-        if let Some((key, message)) = config.security_keys.contradiction() {
-            let line = line_of(text, &[&["security_keys", key]], None);
-            return Err(invalid(line, message.to_owned()));
-        }
-        config.policies =
-            PolicySet::among_others(text).map_err(|error| refused(path, text, &error))?;
+        config.policies = policies;
         let base = path.parent().unwrap_or(Path::new(""));
         let keys = &mut config.security_keys;
         let metadata = keys
@@ -153,26 +137,42 @@ impl Config {
             ));
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        self.policies =
-            PolicySet::from_toml(&text).map_err(|error| refused(path, &text, &error))?;
+        self.policies = PolicySet::from_toml(&text).map_err(|error| {
+            let misfits = refused(&text, &error);
+            ConfigError::Invalid { path: path.display().to_string(), misfits }
+        })?;
         Ok(self)
     }
 }
 
-/// The first policy that is refused.
-fn refused(path: &Path, text: &str, error: &PolicyError) -> ConfigError {
-    let fault = error.faults().first();
-    let line = fault.map_or(1, |fault| fault.line);
-    let policy = fault
-        .and_then(|fault| fault.policy.as_ref())
-        .map(|name| format!("policy {name}: "))
-        .unwrap_or_default();
-    ConfigError::Invalid {
-        path: path.display().to_string(),
-        line,
-        text: text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned(),
-        message: format!("{policy}{}", fault.map_or("", |fault| &fault.message)),
+/// Refuses values that do not go together.
+fn contradictions(text: &str, config: Config) -> Result<Config, Vec<Misfit>> {
+    let at = |line: usize, message| vec![Misfit::on(text, line.saturating_add(1), message)];
+    RelyingParty::new(config.terms()).map_err(|fault| {
+        let (keys, value) = keys_of(&fault);
+        at(line_of(text, keys, value), fault.to_string())
+    })?;
+    match config.security_keys.contradiction() {
+        Some((key, message)) => {
+            Err(at(line_of(text, &[&["security_keys", key]], None), message.to_owned()))
+        }
+        None => Ok(config),
     }
+}
+
+/// The policies that are refused.
+fn refused(text: &str, error: &PolicyError) -> Vec<Misfit> {
+    let misfit = |fault: &Fault| {
+        let policy = fault.policy.as_ref().map(|name| format!("policy {name}: "));
+        let message = format!("{}{}", policy.unwrap_or_default(), fault.message);
+        Misfit::on(text, fault.line, message)
+    };
+    error.faults().iter().map(misfit).collect()
+}
+
+/// Each fault with its file, and a new line behind it.
+fn listed(path: &str, misfits: &[Misfit]) -> String {
+    misfits.iter().map(|misfit| format!("{path}, {misfit}\n")).collect()
 }
 
 /// The keys that a fault of several values is about, the most likely first, and the value in them.
