@@ -84,7 +84,7 @@ impl Global {
     }
 
     fn socket(&self) -> PathBuf {
-        self.socket.clone().unwrap_or_else(default_socket)
+        self.socket.clone().unwrap_or_else(socket_to_reach)
     }
 
     pub(super) fn colour(&self) -> Colour {
@@ -170,7 +170,7 @@ fn unreachable(message: String, socket: &Path, cause: &Cause) -> Failure {
     let failure = Failure::new(Exit::Unavailable, message);
     match cause {
         Cause::NotThere | Cause::NotListening => {
-            let agent = if socket == default_socket() {
+            let agent = if socket == socket_to_reach() {
                 String::new()
             } else {
                 format!("TWOSTEP_SOCKET={} ", socket.display())
@@ -227,6 +227,7 @@ fn read_context(path: &Path) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
-fn default_socket() -> PathBuf {
+/// The socket of the agent that is asked where none is named.
+pub(super) fn socket_to_reach() -> PathBuf {
     Paths::of_this_process().socket_to_reach()
 }

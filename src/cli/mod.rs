@@ -11,17 +11,19 @@ mod audit;
 mod audit_export;
 mod audit_list;
 mod clock;
+mod completions;
 mod config;
 mod console;
 mod demo;
 mod device;
 mod doctor;
+mod examples;
 mod exported;
 mod fleet;
-mod generate;
 mod key;
 mod known;
 mod login;
+mod manual;
 mod meant;
 mod moment;
 mod output;
@@ -35,6 +37,7 @@ mod session;
 mod signing_key;
 mod simulate;
 mod store;
+mod tree;
 mod words;
 
 use std::process::ExitCode;
@@ -90,14 +93,17 @@ enum Command {
     Doctor(doctor::Doctor),
     Simulate(simulate::Simulate),
     PamCheck(pam_check::PamCheck),
-    Completions(generate::Completions),
-    Man(generate::Manual),
+    Completions(completions::Completions),
+    Man(manual::Manual),
 }
 
 /// Runs the program with the arguments it was started with.
 pub fn run() -> ExitCode {
+    if completions::answered() {
+        return ExitCode::SUCCESS;
+    }
     let colour = Colour::of_the_arguments().choose();
-    let parsed = Program::command().color(colour).try_get_matches();
+    let parsed = tree::shown(Program::command()).color(colour).try_get_matches();
     let program = match parsed.and_then(|matches| Program::from_arg_matches(&matches)) {
         Ok(program) => program,
         Err(error) => return output::usage(&error),
@@ -134,7 +140,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Policy(policy) => policy.run(&global.config_file()),
         Command::PamCheck(check) => check.run(),
         Command::Simulate(simulate) => simulate.run(),
-        Command::Completions(completions) => completions.run(Program::command()),
+        Command::Completions(completions) => completions.run(),
         Command::Man(manual) => manual.run(Program::command()),
         Command::Device(device) => device.run(&global.open()?).await,
         Command::Account(account) => account.run(&global.open()?).await,

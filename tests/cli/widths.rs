@@ -42,7 +42,7 @@ fn commands() -> Vec<String> {
     let pages = std::fs::read_dir(folder.path()).unwrap();
     let name = |page: std::fs::DirEntry| page.file_name().into_string().unwrap();
     pages
-        .map(|page| name(page.unwrap()).trim_end_matches(".1").to_owned())
+        .filter_map(|page| Some(name(page.unwrap()).strip_suffix(".1")?.to_owned()))
         .collect()
 }
 
