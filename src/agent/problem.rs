@@ -27,6 +27,10 @@ pub(crate) struct Problem {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InDoubt;
 
+/// The code of an answer that is a problem; an extension of the response.
+#[derive(Clone, Debug)]
+pub(crate) struct Told(pub(crate) ProblemCode);
+
 impl Problem {
     pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Problem {
         let (status, title) = status(&code);
@@ -275,6 +279,7 @@ impl IntoResponse for Problem {
         if in_doubt {
             response.extensions_mut().insert(InDoubt);
         }
+        response.extensions_mut().insert(Told(document.code.clone()));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let (Some(seconds), ProblemCode::Throttled | ProblemCode::ServiceUnavailable) =

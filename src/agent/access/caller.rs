@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::agent::access::denied::Denied;
+use crate::agent::access::notes::Notes;
 use crate::agent::access::places::{Place, Places};
 use crate::agent::config::{AccountPattern, Fold, Role};
 use crate::id::{AccountId, CallerId, ClientId};
@@ -21,6 +22,8 @@ pub(crate) struct Caller {
     pub(crate) client: Option<ClientId>,
     /// The place of its request.
     pub(crate) place: Arc<Place>,
+    /// Notes on its request.
+    pub(crate) notes: Arc<Notes>,
 }
 
 /// The accounts that exist for a caller.
@@ -39,7 +42,8 @@ impl Caller {
     /// A caller that is no proxy and names no client.
     pub(crate) fn new(id: CallerId, role: Role, scope: Scope, explain: bool) -> Caller {
         let place = Arc::new(Place::unlimited(&id, role));
-        Caller { id, role, scope, explain, forward: false, client: None, place }
+        let notes = Arc::default();
+        Caller { id, role, scope, explain, forward: false, client: None, place, notes }
     }
 
     /// Gives its request a place among those of all callers.

@@ -1,9 +1,11 @@
 //! Facts about a connection and about one request on it.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::agent::access::caller::Caller;
+use crate::agent::access::notes::Notes;
 use crate::agent::access::peer::{Login, Peer};
 use crate::agent::access::places::Place;
 use crate::id::CallerId;
@@ -25,8 +27,15 @@ pub(crate) struct Connection {
 pub(crate) struct RequestInfo {
     /// The moment at which the head had been read.
     pub(crate) arrived: Instant,
+    /// The name of the request, in the log and in the answer.
+    pub(crate) id: RequestId,
+    pub(crate) notes: Arc<Notes>,
     caller: Arc<OnceLock<(CallerId, Arc<Place>)>>,
 }
+
+/// The name of a request: random, since a number would tell one caller of the others' requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestId(u64);
 
 impl Connection {
     pub(crate) fn of(peer: Peer) -> Connection {
@@ -34,9 +43,27 @@ impl Connection {
     }
 }
 
+impl RequestId {
+    fn new() -> RequestId {
+        // Without randomness, requests share a name.
+        RequestId(crate::store::random::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 impl RequestInfo {
     pub(crate) fn now() -> RequestInfo {
-        RequestInfo { arrived: Instant::now(), caller: Arc::default() }
+        RequestInfo {
+            arrived: Instant::now(),
+            id: RequestId::new(),
+            notes: Arc::default(),
+            caller: Arc::default(),
+        }
     }
 
     /// Records the caller for the request's line in the log, and its place for the answer.

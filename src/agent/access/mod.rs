@@ -7,6 +7,7 @@ mod caller;
 mod callers;
 mod connection;
 mod denied;
+mod notes;
 mod peer;
 mod places;
 

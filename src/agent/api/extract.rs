@@ -1,5 +1,7 @@
 //! Extractors: the caller, the local peer and parts of the path.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRef, FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -72,10 +74,9 @@ async fn identify(
         Peer::Unix { .. } => None,
     };
     let caller = callers.identify(connection, key).await?;
-    if let Some(info) = parts.extensions.get::<RequestInfo>() {
-        info.identified(&caller);
-    }
-    Ok(caller)
+    let Some(info) = parts.extensions.get::<RequestInfo>() else { return Ok(caller) };
+    info.identified(&caller);
+    Ok(Caller { notes: Arc::clone(&info.notes), ..caller })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {

@@ -224,6 +224,9 @@ pub struct LogConfig {
     pub level: LogLevel,
     /// The format of a line.
     pub format: LogFormat,
+    /// The line of a request names the account that it concerns, as far as that is known: a name
+    /// that was typed into the wrong field, too.
+    pub accounts: bool,
 }
 
 impl Config {

@@ -71,8 +71,10 @@ pub enum LogLevel {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// A JSON object.
+    /// Words on a terminal, else JSON.
     #[default]
+    Auto,
+    /// A JSON object.
     Json,
     /// Words for a terminal.
     Text,

@@ -2,7 +2,8 @@
 //!
 //! Logging never blocks: a slow or missing reader loses lines and stops nothing ([`Lossy`]).
 //!
-//! A request leaves one line, with its route and never its path, query, headers or body. Below
+//! A request leaves one line, with its id and its route and never its path, query, headers or body;
+//! with the reason of a refusal, and the account where the configuration says so. Below
 //! warnings only this crate's lines are logged: a library's message about bytes that it reads could
 //! hold a secret.
 
@@ -10,7 +11,7 @@ mod lossy;
 
 pub(crate) use lossy::Lossy;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use axum::http::Method;
@@ -37,8 +38,13 @@ pub(crate) fn start(config: &LogConfig) -> Lossy {
         .with_writer(lossy.clone())
         .with_ansi(false)
         .log_internal_errors(false);
-    let started = match config.format {
-        LogFormat::Json => lines
+    let format = match config.format {
+        LogFormat::Auto if std::io::stderr().is_terminal() => LogFormat::Text,
+        LogFormat::Auto => LogFormat::Json,
+        format => format,
+    };
+    let started = match format {
+        LogFormat::Json | LogFormat::Auto => lines
             .json()
             .flatten_event(true)
             .with_current_span(false)
@@ -49,7 +55,7 @@ pub(crate) fn start(config: &LogConfig) -> Lossy {
     if started.is_err() {
         return lossy;
     }
-    let (queue, format) = (lossy.clone(), config.format);
+    let queue = lossy.clone();
     let writer = std::thread::Builder::new().name("twostep-log".to_owned());
     let Ok(_running) = lossy::Stderr::open().and_then(|stderr| {
         writer.spawn(move || {
@@ -79,7 +85,7 @@ fn dropped(format: LogFormat, lines: u64) -> Vec<u8> {
     let _ = SystemTime.format_time(&mut tracing_subscriber::fmt::format::Writer::new(&mut time));
     let mut line = Vec::new();
     let _ = match format {
-        LogFormat::Json => {
+        LogFormat::Json | LogFormat::Auto => {
             let fields = serde_json::json!({
                 "timestamp": time,
                 "level": "WARN",

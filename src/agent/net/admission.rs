@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
@@ -20,9 +20,9 @@ use crate::agent::config::Config;
 use crate::agent::log::method_name;
 use crate::agent::metrics::Metrics;
 use crate::agent::net::slices::sliced;
-use crate::agent::problem::Problem;
+use crate::agent::problem::{Problem, Told};
 use crate::agent::shares::{Share, Shares};
-use crate::id::CallerId;
+use crate::id::{AccountId, CallerId};
 use crate::wire::ProblemCode;
 
 struct Admission {
@@ -31,6 +31,8 @@ struct Admission {
     long_bodies: Shares<Holder>,
     request_timeout: Duration,
     metrics: Arc<Metrics>,
+    /// Lines of the log name accounts.
+    log_accounts: bool,
 }
 
 #[derive(Clone)]
@@ -43,6 +45,7 @@ pub(crate) fn layered(router: Router, config: &Config, metrics: &Arc<Metrics>) -
         long_bodies: Shares::new(MOST_LONG_BODIES),
         request_timeout: Duration::from_secs(config.limits.request_timeout_seconds),
         metrics: Arc::clone(metrics),
+        log_accounts: config.log.accounts,
     };
     let panicked = CatchPanicLayer::custom(Panicked(Arc::clone(metrics)));
     router
@@ -60,17 +63,25 @@ async fn pass(
     request.extensions_mut().insert(info.clone());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = match admission.turns_away(&request) {
+    let mut response = match admission.turns_away(&request) {
         Some(response) => response,
         None => admission.admit(request, next).await,
     };
+    let id = info.id.to_string();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     let took = info.arrived.elapsed();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let status = response.status().as_u16();
     let caller = info.caller().map_or("", CallerId::as_str);
     admission.metrics.observe(route, status, took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(method = method_name(&method), route, status, micros, caller, "request");
+    let account = info.notes.account().filter(|_| admission.log_accounts).map(AccountId::as_str);
+    let told = response.extensions().get::<Told>().map(|Told(code)| code.to_string());
+    let reason = info.notes.reason().or(told.as_deref());
+    let method = method_name(&method);
+    tracing::info!(id, method, route, status, micros, caller, account, reason, "request");
     let place = info.place();
     if let Some(place) = &place {
         place.release();
@@ -197,6 +208,9 @@ fn host_of(authority: &str) -> String {
     };
     host.trim_end_matches('.').to_ascii_lowercase()
 }
+
+/// The header of an answer with the request's id, which its line in the log has.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest body that is read.
 const LARGEST_BODY: usize = 64 * 1_024;

@@ -189,7 +189,7 @@ pub(crate) async fn diagnose(
     let now = verifier.clock().read().wall;
     match verifier.diagnose(&serial, codes, |account| caller.sees(account)).await {
         Err(Error::Refused(refusal)) => {
-            state.metrics.refused(refusal.name());
+            scope::refused(state, caller, &refusal);
             let wait = refusal.retry_at().map(|until| until.since(now)).unwrap_or_default();
             Err(Denied::DiagnosesSpent(wait).into())
         }
@@ -300,7 +300,7 @@ async fn shows_taken(
 /// Counts a refused pair, and says how much of the refusal the caller may know.
 fn pair_refused(state: &State, caller: &Caller, error: Error, now: UnixTime) -> Failure {
     let Error::Refused(refusal) = error else { return error.into() };
-    state.metrics.refused(refusal.name());
+    scope::refused(state, caller, &refusal);
     Denied::Pair(Refused { refusal, explain: caller.explain, now }).into()
 }
 

@@ -5,6 +5,7 @@
 use crate::agent::access::{Caller, Denied, Failure, Lane};
 use crate::agent::config::Role;
 use crate::agent::state::State;
+use crate::device::Refusal;
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::Window;
 use crate::session::SignedContext;
@@ -42,7 +43,9 @@ pub(super) async fn device(
     let serial: SerialNumber = serial.parse().map_err(Denied::bad_input)?;
     let owner = state.verifier.store().owner(&serial).await?;
     let account = owner.filter(|account| caller.sees(account));
-    Ok((account.ok_or(Denied::NotFound("device"))?, serial))
+    let account = account.ok_or(Denied::NotFound("device"))?;
+    caller.notes.concerns(&account);
+    Ok((account, serial))
 }
 
 /// The account of this name, visible or not.
@@ -86,7 +89,14 @@ pub(super) fn keys(state: &State, caller: &Caller) -> SecurityKeys {
 
 /// Waits for the caller's earlier requests about this account. Hold it until the decision.
 pub(super) async fn lane(caller: &Caller, account: &AccountId) -> Option<Lane> {
+    caller.notes.concerns(account);
     caller.place.lane(account).await
+}
+
+/// Counts a refusal, and notes it for the log.
+pub(super) fn refused(state: &State, caller: &Caller, refusal: &Refusal) {
+    state.metrics.refused(refusal.name());
+    caller.notes.refused(refusal);
 }
 
 /// The window in which the caller's pairs of codes are searched.

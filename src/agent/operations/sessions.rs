@@ -102,7 +102,7 @@ pub(super) async fn open_for(
             .await
             .map(|(signed, context)| (signed, AnyContext::WithoutMfa(context))),
         Err(Error::Refused(refusal)) => {
-            state.metrics.refused(refusal.name());
+            scope::refused(state, caller, &refusal);
             tracing::debug!(reason = refusal.name(), "a session was refused");
             caller.place.release();
             end_turn(state, begun).await;
