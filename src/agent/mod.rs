@@ -25,6 +25,7 @@ mod program;
 mod shares;
 mod signals;
 mod start;
+mod started;
 mod state;
 mod stop;
 mod systemd;
@@ -32,6 +33,7 @@ mod systemd;
 pub use config::Config;
 pub use error::Error;
 pub use net::ListenError;
+pub use started::Started;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +58,14 @@ pub async fn run(config: Config) -> Result<(), Error> {
     run_on(Arc::new(Usb), config).await
 }
 
+/// [`run`], and tells once when it is ready.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_telling(config: Config, tell: impl FnOnce(&Started)) -> Result<(), Error> {
+    logged(Arc::new(Usb), Arc::new(SystemClock), config, tell).await
+}
+
 /// [`run`], with security keys on the given bus.
 ///
 /// # Errors
@@ -73,8 +83,17 @@ pub async fn run_with(
     clock: Arc<dyn Clock>,
     config: Config,
 ) -> Result<(), Error> {
+    logged(bus, clock, config, |_| ()).await
+}
+
+async fn logged(
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    config: Config,
+    tell: impl FnOnce(&Started),
+) -> Result<(), Error> {
     let log = log::start(&config.log);
-    let ended = run_logged(bus, clock, config, log.clone()).await;
+    let ended = run_logged(bus, clock, config, log.clone(), tell).await;
     log::finish(&log);
     ended
 }
@@ -84,6 +103,7 @@ async fn run_logged(
     clock: Arc<dyn Clock>,
     config: Config,
     log: Lossy,
+    tell: impl FnOnce(&Started),
 ) -> Result<(), Error> {
     harden::start(config.limits.connections).map_err(system("keep secrets out of core dumps"))?;
     let problems = config.problems();
@@ -101,6 +121,7 @@ async fn run_logged(
         .map_err(|error| Error::Config(vec![error.to_string()]))?
         .map(Arc::new);
     let signals = Signals::take().map_err(system("take signals"))?;
+    let key_is_new = !config.key_file().exists();
     let (state, store) = start::open(bus, clock, config, log).await?;
     let state = Arc::new(state);
     let listeners = Listeners::open(&state.config)?;
@@ -111,7 +132,9 @@ async fn run_logged(
         .end_earlier_sessions()
         .await
         .map_err(|error| at_start(&state.config, error))?;
-    work(&state, listeners, signals, tls).await?;
+    let started = Started::of(&state, key_is_new).await;
+    let started = started.map_err(|error| at_start(&state.config, error.into()))?;
+    work(&state, listeners, signals, tls, || tell(&started)).await?;
 
     let why = state.stop.wait().await;
     if let Err(error) = housekeeping::finish(&state.verifier, &state.issuer).await {
@@ -134,6 +157,7 @@ async fn work(
     listeners: Listeners,
     signals: Signals,
     tls: Option<Arc<Tls>>,
+    tell: impl FnOnce(),
 ) -> Result<(), Error> {
     let around = |router| net::layered(router, &state.config, &state.metrics);
     let routers = Routers {
@@ -154,6 +178,7 @@ async fn work(
         "ready"
     );
     systemd::ready();
+    tell();
     net::serve(state, listeners, routers, tls).await;
 
     let presence = &state.local.presence;

@@ -135,7 +135,7 @@ fn perform(program: Program) -> Result<Report, Failure> {
 async fn dispatch(Program { global, command }: Program) -> Result<Report, Failure> {
     match command {
         Command::Demo(demo) => demo.run(global.json()).await,
-        Command::Agent(agent) => agent.run(global.into_socket()).await,
+        Command::Agent(agent) => agent.run(global).await,
         Command::Config(config) => config.run(),
         Command::Policy(policy) => policy.run(&global.config_file()),
         Command::PamCheck(check) => check.run(),
