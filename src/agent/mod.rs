@@ -124,6 +124,7 @@ async fn run_logged(
     let key_is_new = !config.key_file().exists();
     let (state, store) = start::open(bus, clock, config, log).await?;
     let state = Arc::new(state);
+    state.metrics.estate.certificate(tls.as_ref().and_then(|tls| tls.validity()));
     let listeners = Listeners::open(&state.config)?;
     // Keys may have been pulled while no agent ran: end the sessions bound to them.
     state

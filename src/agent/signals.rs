@@ -57,7 +57,10 @@ impl Signals {
 async fn reload(state: &State, tls: Option<&Tls>) {
     if let Some(tls) = tls {
         match tls.reload() {
-            Ok(()) => tracing::info!("the certificate was read again"),
+            Ok(()) => {
+                state.metrics.estate.certificate(tls.validity());
+                tracing::info!("the certificate was read again");
+            }
             Err(error) => tracing::error!(%error, "the old certificate stays"),
         }
     }

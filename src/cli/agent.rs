@@ -16,8 +16,8 @@ use crate::cli::{output, words};
 /// Run the agent: it holds the store, and answers on a Unix socket
 ///
 /// Without a configuration it serves the user who runs it, on a socket and from a file in that
-/// user's own directories. It logs to standard error, in words on a terminal. SIGTERM lets it finish what it is doing;
-/// SIGHUP reads certificates and sealing keys again.
+/// user's own directories. It logs to standard error, in words on a terminal. SIGTERM lets it
+/// finish what it is doing; SIGHUP reads certificates and sealing keys again.
 #[derive(clap::Args)]
 pub(super) struct Agent {
     /// The store of devices [default: a file in the state directory]

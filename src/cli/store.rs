@@ -29,6 +29,10 @@ pub(super) enum Store {
     Backup {
         /// The new file [default: one in the agent's state directory]
         to: Option<PathBuf>,
+        /// Keep so many backups in the agent's state directory, and remove older ones
+        #[arg(long, value_name = "N", conflicts_with = "to")]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        keep: Option<u32>,
     },
     /// Make a backup fit to serve from: nothing that was used since it was made can be used again
     ///
@@ -88,22 +92,32 @@ pub(super) struct Restore {
 impl Store {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match self {
-            Store::Backup { to } => backup(console, to.as_deref()).await,
+            Store::Backup { to, keep } => backup(console, to.as_deref(), *keep).await,
             Store::Restore(wanted) => wanted.run(console).await,
             Store::Check { path, key } => check(path.as_deref(), key.as_deref()),
         }
     }
 }
 
-async fn backup(console: &Console, to: Option<&Path>) -> Result<Report, Failure> {
+async fn backup(
+    console: &Console,
+    to: Option<&Path>,
+    keep: Option<u32>,
+) -> Result<Report, Failure> {
     let to = to.map(absolute).transpose()?;
-    let backup = console.client().backup(to.as_deref()).await;
+    let backup = match keep {
+        Some(keep) => console.client().backup_keeping(keep).await,
+        None => console.client().backup(to.as_deref()).await,
+    };
     let backup = backup.map_err(console.failing(Task::Other))?;
+    let removed: Vec<String> =
+        backup.removed.iter().map(|file| format!("removed: {}", plain(file))).collect();
     let path = plain(&backup.path);
     let note = "It is of no use without the agent's sealing keys: keep them, too, somewhere else.";
-    Ok(Report::new(backup, path.clone())
+    let report = Report::new(backup, path.clone())
         .note(note)
-        .note(format!("See that it is sound: twostep store check {path}")))
+        .note(format!("See that it is sound: twostep store check {path}"));
+    Ok(removed.into_iter().fold(report, Report::note))
 }
 
 fn absolute(path: &Path) -> Result<String, Failure> {

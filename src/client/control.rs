@@ -84,7 +84,17 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn backup(&self, path: Option<&str>) -> Result<Backup, Error> {
-        let body = MakeBackup { path: path.map(str::to_owned) };
+        let body = MakeBackup { path: path.map(str::to_owned), keep: None };
+        self.post(&["v1", "store", "backup"]).json(&body)?.read().await
+    }
+
+    /// Has the agent copy its store into a new file in its state directory, and keep so many of
+    /// these copies.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn backup_keeping(&self, keep: u32) -> Result<Backup, Error> {
+        let body = MakeBackup { path: None, keep: Some(keep) };
         self.post(&["v1", "store", "backup"]).json(&body)?.read().await
     }
 

@@ -135,6 +135,8 @@ actions! {
     SigningKeyDropped = "signing_key.dropped",
     /// A signing key was made.
     SigningKeyMade = "signing_key.made",
+    /// The store was backed up.
+    StoreBackedUp = "store.backed_up",
     /// A backup was restored.
     StoreRestored = "store.restored",
 }

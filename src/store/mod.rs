@@ -131,6 +131,9 @@ pub trait Store: Send + Sync {
     /// Devices in the order of their serial numbers.
     fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>>;
 
+    /// The number of devices in this state.
+    fn count_devices(&self, state: DeviceState) -> Answer<'_, u64>;
+
     /// The clocks of all time-based devices, in the order of their serial numbers: at most `limit`
     /// after that one.
     fn fleet<'a>(

@@ -14,6 +14,7 @@ mod add;
 mod adopt;
 mod api_key;
 mod authority;
+mod backups;
 mod batch;
 mod bound;
 mod bypass;

@@ -240,6 +240,11 @@ pub struct MakeBackup {
     /// out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Keeps so many of the copies in the state directory, this one among them, and removes older
+    /// ones: 1 to 1000. Not beside `path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(minimum = 1, maximum = 1000))]
+    pub keep: Option<u32>,
 }
 
 /// A copy of the store.
@@ -248,6 +253,9 @@ pub struct MakeBackup {
 pub struct Backup {
     /// The file.
     pub path: String,
+    /// Older copies that were removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
 }
 
 /// The end of the state in which a restore leaves the store.

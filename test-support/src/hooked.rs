@@ -1,7 +1,7 @@
 //! A store with a hook in front: what is asked of it can be counted, refused, delayed and
 //! falsified.
 
-use twostep::device::Device;
+use twostep::device::{Device, DeviceState};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditList,
@@ -84,6 +84,10 @@ impl<H: Hook> Store for Hooked<H> {
 
     fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
         read!(self.devices(list))
+    }
+
+    fn count_devices(&self, state: DeviceState) -> Answer<'_, u64> {
+        read!(self.count_devices(state))
     }
 
     fn fleet<'a>(

@@ -122,7 +122,7 @@ fn request_bodies_round_trip_and_refuse_unknown_members() {
         "role": "admin", "name": "n", "accounts": ["a*"], "explain": true, "forward": false,
     }));
     body::<MakeSigningKey>(json!({"algorithm": "ES256"}));
-    body::<MakeBackup>(json!({"path": "/p"}));
+    body::<MakeBackup>(json!({"path": "/p", "keep": 3}));
     body::<BeginKeyCeremony>(json!({
         "account": "a", "service": "sudo", "audience": "x", "wait_seconds": 3,
         "bind_to_key": true,
@@ -202,7 +202,7 @@ fn answers_round_trip_and_skip_members_of_a_newer_agent() {
             {"chain": 1, "ok": false, "rows": 3, "closed": 0, "head": "h", "broken_at": 2},
         ],
     }));
-    answer::<Backup>(json!({"path": "/p"}));
+    answer::<Backup>(json!({"path": "/p", "removed": ["/q"]}));
     answer::<ClockReading>(json!({"now": TIME}));
     answer::<Alive>(json!({"status": "alive"}));
     answer::<Ready>(json!({"status": "ready", "now": TIME, "older_sealing_keys": [
@@ -330,7 +330,7 @@ async fn ask_everything(client: &Client, serial: &str) {
     assert_eq!((fleet.within_days, fleet.alarms), (90, Vec::new()));
     assert_eq!(client.accept_restore().await.unwrap().restored_at, None);
     assert_eq!(client.alive().await.unwrap().status, "alive");
-    let _ = client.recover(&bob, None, None).await;
+    let _ = client.recover(&"carol".parse().unwrap(), None, None).await;
     client.ready().await.unwrap();
     client.jwks().await.unwrap();
     client.revocations().await.unwrap();

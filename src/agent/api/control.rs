@@ -1,7 +1,5 @@
 //! Administration of the agent: keys, audit, backup, clock.
 
-use std::path::PathBuf;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,8 +9,9 @@ use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::extract::Segment;
 use crate::agent::api::members::{parameter, parse};
 use crate::agent::api::views;
-use crate::agent::operations::control;
+use crate::agent::operations::backup::Place;
 use crate::agent::operations::control::{ApiKeyRequest, AuditListing, AuditPage};
+use crate::agent::operations::{backup, control};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::store::{Action, AuditCursor, AuditFilter, AuditFrom};
@@ -202,13 +201,22 @@ pub(super) async fn drop_signing_key(
         super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
     ),
 )]
-pub(super) async fn backup(
+pub(super) async fn make_backup(
     State(state): State<Shared>,
     caller: Caller,
     Body(body): Body<MakeBackup>,
 ) -> Result<(StatusCode, Json<Backup>), Problem> {
-    let path = control::backup(&state, &caller, body.path.map(PathBuf::from)).await?;
-    Ok((StatusCode::CREATED, Json(Backup { path: path.display().to_string() })))
+    let place = match (body.path, body.keep) {
+        (None, keep) => Place::BesideStore(keep),
+        (Some(path), None) => Place::File(path.into()),
+        (Some(_), Some(_)) => {
+            return Err(Problem::bad_input("keep: not beside path, where other files may be"));
+        }
+    };
+    let made = backup::make(&state, &caller, place).await?;
+    let path = made.file.display().to_string();
+    let removed = made.removed.iter().map(|path| path.display().to_string()).collect();
+    Ok((StatusCode::CREATED, Json(Backup { path, removed })))
 }
 
 /// Accepts the clock as it is now.

@@ -55,7 +55,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(control::revoke_api_key))
         .routes(routes!(control::signing_keys, control::rotate_signing_keys))
         .routes(routes!(control::drop_signing_key))
-        .routes(routes!(control::backup))
+        .routes(routes!(control::make_backup))
         .routes(routes!(control::accept_clock))
         .routes(routes!(control::accept_restore))
         .routes(routes!(health::alive))

@@ -100,6 +100,7 @@ impl EventKind {
             | Action::SessionsRevoked
             | Action::SigningKeyDropped
             | Action::SigningKeyMade
+            | Action::StoreBackedUp
             | Action::StoreRestored
             | Action::Other(_) => None,
         }

@@ -8,8 +8,13 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
 
 use crate::agent::config::TlsConfig;
+use crate::agent::metrics::Validity;
+use crate::time::UnixTime;
 
 /// The certificate in use. An open connection keeps the one that it began with.
 pub(crate) struct Tls {
@@ -38,9 +43,23 @@ impl Tls {
         Ok(())
     }
 
+    /// The time in which the certificate is valid.
+    pub(crate) fn validity(&self) -> Option<Validity> {
+        validity(&self.files)
+    }
+
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The time in which the certificate of these files is valid; none where it cannot be read.
+fn validity(files: &TlsConfig) -> Option<Validity> {
+    let leaf = CertificateDer::pem_file_iter(&files.cert).ok()?.next()?.ok()?;
+    let (_, certificate) = X509Certificate::from_der(&leaf).ok()?;
+    let time = |time: ASN1Time| UnixTime(u64::try_from(time.timestamp()).unwrap_or(0));
+    let validity = certificate.validity();
+    Some(Validity { not_before: time(validity.not_before), not_after: time(validity.not_after) })
 }
 
 /// The configuration that the files hold, if it is usable.

@@ -1,7 +1,6 @@
 //! The agent itself: audit, API keys, signing keys, backup and clock. For administrators.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -159,33 +158,6 @@ pub(crate) async fn drop_signing_key(
     caller.must_be(Role::Admin)?;
     let issuer = state.issuer.clone().on_behalf_of(caller.id.clone());
     Ok(issuer.drop_key(kid).await?)
-}
-
-/// Copies the store, while it is in use, into a new file; beside the store unless `path` says
-/// otherwise. Returns the file.
-pub(crate) async fn backup(
-    state: &State,
-    caller: &Caller,
-    path: Option<PathBuf>,
-) -> Result<PathBuf, Failure> {
-    caller.must_be(Role::Admin)?;
-    let now = state.verifier.clock().read().wall;
-    let named = format!("twostep-{}.db", now.to_string().replace(':', ""));
-    let beside = || Some(state.config.store_url().file()?.with_file_name(named));
-    let path = path.or_else(beside).ok_or_else(|| Denied::bad_input("say where to: path"))?;
-    if !path.is_absolute() || path.exists() || !path.parent().is_some_and(Path::is_dir) {
-        return Err(Denied::bad_input(
-            "path must be a new file in a directory that is there, and absolute",
-        )
-        .into());
-    }
-    let backup = state
-        .backup
-        .as_ref()
-        .ok_or_else(|| Denied::bad_input("this store is backed up with its own tools"))?;
-    let copied = backup.backup(path.clone()).await;
-    copied.map_err(|error| Denied::Unavailable(format!("the backup failed: {error}")))?;
-    Ok(path)
 }
 
 /// Accepts the clock as it is now, and returns its time.

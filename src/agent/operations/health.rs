@@ -6,6 +6,7 @@ use crate::agent::access::{Caller, Denied, Failure};
 use crate::agent::config::{MetricsAccess, Role};
 use crate::agent::metrics::Detail;
 use crate::agent::state::State;
+use crate::device::DeviceState;
 use crate::store::KeyNeed;
 use crate::time::UnixTime;
 
@@ -53,6 +54,7 @@ pub(crate) async fn metrics(state: &State, caller: Option<&Caller>) -> Result<St
     let look = async {
         let ready = state.verifier.ready().await;
         let _ = state.verifier.older_sealing_keys().await;
+        look_at_estate(state, detail).await;
         ready
     };
     match tokio::time::timeout(LONGEST_LOOK, look).await {
@@ -60,6 +62,24 @@ pub(crate) async fn metrics(state: &State, caller: Option<&Caller>) -> Result<St
         Err(_) => state.metrics.not_answered(),
     }
     Ok(state.metrics.text(detail))
+}
+
+/// Reads what the agent keeps. Gauges stay as they were where the store does not answer.
+async fn look_at_estate(state: &State, detail: Detail) {
+    if let Ok(last) = state.verifier.last_backup().await {
+        state.metrics.estate.backed_up(last);
+    }
+    if detail == Detail::Health {
+        return;
+    }
+    let mut devices = Vec::new();
+    for of in DeviceState::ALL {
+        match state.verifier.store().count_devices(of).await {
+            Ok(count) => devices.push((of, count)),
+            Err(_) => return,
+        }
+    }
+    state.metrics.estate.devices(devices);
 }
 
 /// Time that a scrape waits for the store.

@@ -6,6 +6,7 @@
 //! request, call an operation and answer.
 
 pub(crate) mod accounts;
+pub(crate) mod backup;
 pub(crate) mod ceremonies;
 pub(crate) mod control;
 pub(crate) mod devices;

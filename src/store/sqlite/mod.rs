@@ -77,7 +77,7 @@ use self::readers::Readers;
 use self::row::unsigned;
 use self::work::{Done, Work};
 use self::writer::{Health, Job, Writer};
-use crate::device::Device;
+use crate::device::{Device, DeviceState};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditEnds,
@@ -301,6 +301,10 @@ impl Store for SqliteStore {
             self.settled().await?;
             self.elsewhere(move |conn| read::devices(conn, &list)).await
         })
+    }
+
+    fn count_devices(&self, state: DeviceState) -> Answer<'_, u64> {
+        Box::pin(self.elsewhere(move |conn| read::count_devices(conn, state)))
     }
 
     fn fleet<'a>(

@@ -116,6 +116,11 @@ pub(super) fn devices(conn: &Connection, list: &DeviceList) -> Result<Vec<Device
     }
 }
 
+pub(super) fn count_devices(conn: &Connection, state: DeviceState) -> Result<u64, Fault> {
+    let count = one(conn, sql::DEVICES_COUNT, [state.name()])?;
+    Ok(count.map(unsigned).unwrap_or(0))
+}
+
 /// The part of a device's body that a look at the fleet needs; the rest is skipped.
 #[derive(Deserialize)]
 struct FleetBody {

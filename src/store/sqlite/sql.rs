@@ -88,6 +88,8 @@ statements! {
     /// Lists of devices take the same parameters: after, limit, account or the range of a prefix,
     /// state, kind, not used since, drift of at least. Last use and drift are read from the body:
     /// an index of them would cost every accepted code a write.
+    DEVICES_COUNT = "SELECT count(*) FROM devices INDEXED BY devices_by_state
+        WHERE state = ?1";
     DEVICES = "SELECT body FROM devices WHERE serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6
         IS NULL OR kind = ?6)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)

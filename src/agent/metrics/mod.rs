@@ -3,6 +3,10 @@
 //! The outcome of verifications is counted in steps, and only administrators see it: a count that
 //! moved by one would tell the reason of a refusal to anyone who can send a request.
 
+mod estate;
+
+pub(crate) use estate::{Estate, Validity};
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -39,6 +43,7 @@ pub(crate) struct Metrics {
     events: Family<EventLabels, Counter>,
     panics: Counter,
     pub(crate) connections: Gauge,
+    pub(crate) estate: Estate,
     store_ok: Gauge,
 }
 
@@ -148,6 +153,9 @@ impl Metrics {
         outcomes.register_collector(Box::new(RefusalCounts(Arc::clone(&refusals))));
         outcomes.register_collector(Box::new(VerifierCounts(verifier.clone(), steps)));
         outcomes.register_collector(Box::new(FleetGauges(Arc::clone(&fleet))));
+        let estate = Estate::default();
+        outcomes.register_collector(Box::new(estate::DeviceGauges(estate.clone())));
+        health.register_collector(Box::new(estate::TimeGauges(estate.clone())));
         health.register_collector(Box::new(VerifierHealth(verifier)));
         health.register_collector(Box::new(LogCounts(log)));
         health.register_collector(Box::new(ClockSuspicion(fleet)));
@@ -161,6 +169,7 @@ impl Metrics {
             events,
             panics,
             connections,
+            estate,
             store_ok,
         }
     }
