@@ -147,3 +147,40 @@ fn commands_that_take_away_ask_first() {
     }
     agent.done(&["account", "remove", "alice", "--yes"], "");
 }
+
+#[test]
+fn an_agent_at_a_terminal_tells_where_it_stands() {
+    if !tools::have("script") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("agent.sock");
+    let agent = format!("{TWOSTEP} agent --socket {}", socket.display());
+    let state = folder.path().join("state");
+    let start = |config: &str, ends: &str| {
+        let mut command = command("script");
+        command
+            .env("STATE_DIRECTORY", &state)
+            .env("XDG_CONFIG_HOME", folder.path())
+            .args(["-qec", &format!("timeout -s TERM {ends} {agent} {config}"), "/dev/null"]);
+        fed(command, "").out
+    };
+    let first = start("", "2");
+    let key = state.join("sealing.key");
+    for told in [
+        "Configuration",
+        "0 accounts",
+        &format!("made now: keep a copy of {}", key.display()),
+        socket.to_str().unwrap(),
+        "twostep --socket",
+        "device add",
+        " INFO ",
+    ] {
+        assert!(first.contains(told), "{told}: {first}");
+    }
+    assert!(!first.contains("{\"timestamp\""), "words, and no JSON: {first}");
+    let file = folder.path().join("other.toml");
+    std::fs::write(&file, "").unwrap();
+    let again = start(&format!("--config {}", file.display()), "2");
+    assert!(again.contains(file.to_str().unwrap()) && !again.contains("made now"), "{again}");
+}
