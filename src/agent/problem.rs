@@ -256,9 +256,14 @@ fn refused_pair(refused: Refused) -> Problem {
     if explain { problem.explained(refusal, now) } else { problem }
 }
 
-/// A refused session: one body for every reason, unless the caller may know it.
+/// A refused session: one body for every reason, unless the caller may know it. The text helps
+/// whatever the reason is.
 fn refused_session(refused: Option<Refused>) -> Problem {
-    let problem = Problem::new(ProblemCode::AccessDenied, "the session was refused");
+    let problem = Problem::new(
+        ProblemCode::AccessDenied,
+        "the session was refused: try the next code of a device in use, then two consecutive \
+         codes; an administrator sees the reason in the audit log",
+    );
     match refused {
         Some(Refused { refusal, explain: true, now }) => problem.explained(refusal, now),
         _ => problem,

@@ -106,7 +106,9 @@ impl Account {
                 let bypass = client.bypass(account, ttl).await.map_err(failed)?;
                 let (code, note) =
                     (plain(bypass.code.as_str()), opens_one(account, bypass.expires_at));
-                Ok(Report::new(bypass, code).note(note))
+                let again = words::quoted(account.as_str());
+                let undo = format!("It ends by itself. Another: twostep account bypass {again}");
+                Ok(Report::new(bypass, code).note(note).once(undo))
             }
             Account::Recover { account, serial, ttl, meant } => {
                 recover(console, (account, serial.as_ref()), *ttl, meant).await
@@ -132,8 +134,9 @@ async fn recover(
         format!("{} is removed, and sessions opened with it are over.", recovered.removed);
     let note = opens_one(account, recovered.expires_at);
     let next = words::quoted(account.as_str());
+    let another = format!("It ends by itself. Another: twostep account bypass {next}");
     let next = format!("Then give {name} a new one: twostep device add --account {next}");
-    Ok(Report::new(recovered, code).note(removed).note(note).note(next))
+    Ok(Report::new(recovered, code).once(another).note(removed).note(note).note(next))
 }
 
 /// The note beside a code that opens one session.

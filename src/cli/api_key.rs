@@ -56,10 +56,10 @@ impl ApiKey {
                 };
                 let made = client.make_api_key(&key).await.map_err(failed)?;
                 let key = plain(made.key.as_str());
-                Ok(Report::new(made, key).note(
-                    "It is shown this once. Programs send it in a header, \
-                     Authorization: Bearer KEY; proxies send X-Twostep-Key: KEY",
-                ))
+                let undo = format!("Revoke it: twostep api-key revoke {}", plain(&made.api_key.id));
+                let note = "It is shown this once. Programs send it in a header, \
+                            Authorization: Bearer KEY; proxies send X-Twostep-Key: KEY";
+                Ok(Report::new(made, key).note(note).once(undo))
             }
             ApiKey::List => {
                 let keys = client.api_keys().await.map_err(failed)?;

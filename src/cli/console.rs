@@ -1,5 +1,6 @@
 //! One call of the program: its flags, its agent, its notes.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
@@ -8,8 +9,8 @@ use zeroize::Zeroizing;
 use crate::agent::config::Paths;
 use crate::cli::output::{Exit, Failure};
 use crate::cli::page::Colour;
-use crate::cli::refusal::Task;
-use crate::cli::{output, prompt, refusal};
+use crate::cli::refusal::{Subject, Task};
+use crate::cli::{output, prompt, refusal, words};
 use crate::client::{Client, Error};
 use crate::http::Cause;
 use crate::id::{AccountId, BadName};
@@ -40,8 +41,8 @@ pub(super) struct Global {
     /// Use colours and bold letters; NO_COLOR, CLICOLOR and TERM=dumb are heeded
     #[arg(long, global = true, display_order = 904, value_name = "WHEN", default_value = "auto")]
     color: Colour,
-    /// A session of the account's owner, in a file (-: standard input); changing the devices of a
-    /// protected account needs one
+    /// A session of the account's owner, in a file (-: standard input), in place of the one that
+    /// login keeps; changing the devices of a protected account needs one
     #[arg(
         long,
         global = true,
@@ -56,8 +57,10 @@ pub(super) struct Global {
 /// The surroundings of a command: its flags, and clients of the agent.
 pub(super) struct Console {
     client: Client,
-    owner: Client,
     socket: PathBuf,
+    /// The session of `--mfa-context`.
+    given: Option<Zeroizing<String>>,
+    json: bool,
 }
 
 impl Global {
@@ -68,14 +71,8 @@ impl Global {
         if self.verbose {
             client = client.observed(trace);
         }
-        let owner = match self.mfa_context.as_deref().map(read_context).transpose()? {
-            Some(context) => client
-                .clone()
-                .proved_by(&context)
-                .map_err(|_| Failure::bad_input("the MFA context is no token"))?,
-            None => client.clone(),
-        };
-        Ok(Console { client, owner, socket })
+        let given = self.mfa_context.as_deref().map(read_context).transpose()?;
+        Ok(Console { client, socket, given, json: self.json })
     }
 
     /// The configuration file of the agent that would be asked.
@@ -99,6 +96,13 @@ impl Global {
         self.quiet
     }
 
+    /// The socket that a flag names, which the next command would not find by itself.
+    pub(super) fn named_socket(&self) -> Option<PathBuf> {
+        let found = std::env::var_os("TWOSTEP_SOCKET").map(PathBuf::from);
+        let found = found.unwrap_or_else(socket_to_reach);
+        self.socket.clone().filter(|socket| *socket != found)
+    }
+
     pub(super) fn into_socket(self) -> Option<PathBuf> {
         self.socket
     }
@@ -114,10 +118,28 @@ impl Console {
         &self.socket
     }
 
-    /// A client that shows the proof of the account's owner, if there is one: for changes of
-    /// devices.
-    pub(super) fn owner(&self) -> &Client {
-        &self.owner
+    /// The session that was given by a flag or a variable, in place of those that are kept.
+    pub(super) fn given(&self) -> Option<&Zeroizing<String>> {
+        self.given.as_ref()
+    }
+
+    /// True if a person is at a terminal, types there and reads there.
+    pub(super) fn is_interactive(&self) -> bool {
+        !self.json && prompt::is_terminal() && std::io::stdout().is_terminal()
+    }
+
+    /// True if the output is for a person at a terminal.
+    pub(super) fn is_read_by_a_person(&self) -> bool {
+        !self.json && std::io::stdout().is_terminal()
+    }
+
+    /// The command that opens a session of this account for the user who runs this.
+    pub(super) fn login_command(&self, account: &AccountId) -> String {
+        let own = self.account(None).is_ok_and(|own| own == *account);
+        match own {
+            true => "twostep login".to_owned(),
+            false => format!("twostep login --account {}", words::quoted(account.as_str())),
+        }
     }
 
     /// The account that is meant: the one that was named, or that of the user who runs this.
@@ -139,18 +161,30 @@ impl Console {
         move |error| self.failure(task, error)
     }
 
+    /// The failure of a task that is about this device or account.
+    pub(super) fn failing_of<'a>(
+        &self,
+        task: Task,
+        subject: &'a Subject,
+    ) -> impl Fn(Error) -> Failure + 'a {
+        move |error| failure_of(task, subject, error)
+    }
+
     /// The failure of this task, in words and with what helps.
     pub(super) fn failure(&self, task: Task, error: Error) -> Failure {
-        let message = output::plain(&error.to_string());
-        match error {
-            Error::Problem(problem) => refusal::failure(task, *problem),
-            Error::Unreachable { endpoint, cause } => {
-                unreachable(message, endpoint.socket().unwrap_or(Path::new("")), &cause)
-            }
-            _ => {
-                Failure::new(Exit::Unavailable, message).hint("Look for the fault: twostep doctor")
-            }
+        failure_of(task, &Subject::default(), error)
+    }
+}
+
+/// The failure of a task that is about this device or account, in words and with what helps.
+fn failure_of(task: Task, subject: &Subject, error: Error) -> Failure {
+    let message = output::plain(&error.to_string());
+    match error {
+        Error::Problem(problem) => refusal::failure(task, subject, *problem),
+        Error::Unreachable { endpoint, cause } => {
+            unreachable(message, endpoint.socket().unwrap_or(Path::new("")), &cause)
         }
+        _ => Failure::new(Exit::Unavailable, message).hint("Look for the fault: twostep doctor"),
     }
 }
 

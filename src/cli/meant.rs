@@ -1,11 +1,9 @@
 //! Confirmation of a command that takes something away for good.
 
-use std::io::Write;
-
 use clap::Args;
 
 use crate::cli::output::Failure;
-use crate::cli::prompt;
+use crate::cli::{prompt, terminal};
 
 /// Consent to a command that cannot be undone.
 #[derive(Args)]
@@ -37,8 +35,7 @@ impl Meant {
             return Ok(());
         }
         self.possible(what)?;
-        let mut err = std::io::stderr().lock();
-        let _ = write!(err, "{what}. Type yes: ").and_then(|()| err.flush());
+        terminal::say(&format!("{what}. Type yes: "));
         let mut typed = String::new();
         match std::io::stdin().read_line(&mut typed) {
             Ok(_) if typed.trim() == "yes" => Ok(()),

@@ -19,25 +19,32 @@ mod device;
 mod doctor;
 mod examples;
 mod exported;
+mod factors;
 mod fleet;
+mod kept;
 mod key;
 mod known;
 mod login;
+mod logout;
 mod manual;
 mod meant;
 mod moment;
 mod output;
+mod owner;
 mod page;
 mod pam_check;
 mod policy;
 mod prompt;
 mod qr;
 mod refusal;
+mod run;
 mod session;
 mod signing_key;
 mod simulate;
 mod store;
+mod terminal;
 mod tree;
+mod whoami;
 mod words;
 
 use std::process::ExitCode;
@@ -74,6 +81,9 @@ enum Command {
     #[command(subcommand)]
     Fleet(fleet::Fleet),
     Login(login::Login),
+    Whoami(whoami::Whoami),
+    Logout(logout::Logout),
+    Run(run::Run),
     #[command(subcommand)]
     Key(key::Key),
     #[command(subcommand)]
@@ -110,9 +120,15 @@ pub fn run() -> ExitCode {
     };
     program.global.colour().choose();
     let (json, quiet) = (program.global.json(), program.global.quiet());
+    let socket = program.global.named_socket();
     // The agent ends when it is told to, even if a pipe takes its output and is never read.
     let waits_for_its_reader = !matches!(program.command, Command::Agent(_));
-    let result = perform(program);
+    let mut result = perform(program);
+    if let Some(socket) = socket {
+        result = result
+            .map(|report| report.reaching(&socket))
+            .map_err(|failure| failure.reaching(&socket));
+    }
     if waits_for_its_reader {
         output::finish(&result, json, quiet)
     } else {
@@ -146,6 +162,9 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Account(account) => account.run(&global.open()?).await,
         Command::Fleet(fleet) => fleet.run(&global.open()?).await,
         Command::Login(login) => login.run(&global.open()?).await,
+        Command::Whoami(whoami) => whoami.run(&global.open()?).await,
+        Command::Logout(logout) => logout.run(&global.open()?).await,
+        Command::Run(run) => run.run(&global.open()?).await,
         Command::Key(key) => key.run(global).await,
         Command::Session(session) => session.run(&global.open()?).await,
         Command::ApiKey(api_key) => api_key.run(&global.open()?).await,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -39,6 +40,8 @@ pub(super) struct Report {
     /// The text is a program's input: no line of it is folded.
     verbatim: bool,
     notes: Vec<String>,
+    /// The next step where the output, which nothing else has, was read by no reader.
+    undo: Option<String>,
 }
 
 /// The failure of a command, and what helps.
@@ -78,7 +81,7 @@ impl Report {
     pub(super) fn new(document: impl Serialize, text: impl Into<String>) -> Report {
         let document = serde_json::to_value(document).unwrap_or_default();
         let text = text.into();
-        Report { exit: Exit::Done, document, text, verbatim: false, notes: Vec::new() }
+        Report { exit: Exit::Done, document, text, verbatim: false, notes: Vec::new(), undo: None }
     }
 
     /// A report whose text is a file, a script or the like, and is printed as it stands.
@@ -90,6 +93,24 @@ impl Report {
     pub(super) fn note(mut self, note: impl Into<String>) -> Report {
         self.notes.push(note.into());
         self
+    }
+
+    /// The same, with commands that reach the agent at this socket.
+    pub(super) fn reaching(mut self, socket: &Path) -> Report {
+        self.notes.iter_mut().chain(&mut self.undo).for_each(|note| reach(note, socket));
+        self
+    }
+
+    /// Shows it at a terminal, before more is asked for.
+    pub(super) fn show(&self) {
+        let _ = print(&self.text);
+        self.notes.iter().for_each(|text| note(text));
+    }
+
+    /// Says that the output holds a secret which is printed this once, and what undoes it where it
+    /// could not be printed.
+    pub(super) fn once(self, undo: impl Into<String>) -> Report {
+        Report { undo: Some(undo.into()), ..self }
     }
 
     /// The same findings, which are not good ones.
@@ -111,6 +132,19 @@ impl Failure {
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// The same failure in other words, without its hints.
+    #[must_use]
+    pub(super) fn instead(self, message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), hints: Vec::new(), ..self }
+    }
+
+    /// The same, with commands that reach the agent at this socket.
+    #[must_use]
+    pub(super) fn reaching(mut self, socket: &Path) -> Failure {
+        self.hints.iter_mut().for_each(|hint| reach(hint, socket));
         self
     }
 
@@ -170,7 +204,8 @@ pub(super) fn finish(result: &Result<Report, Failure>, json: bool, quiet: bool) 
             Ok(())
         }
     };
-    ended(exit, written)
+    let undo = result.as_ref().ok().and_then(|report| report.undo.as_deref());
+    ended(exit, written, undo)
 }
 
 /// [`finish`], but a reader that has not taken anything for [`LAST_WORDS`] does not keep the
@@ -219,12 +254,19 @@ fn exit_of(result: &Result<Report, Failure>) -> Exit {
 }
 
 /// The exit code, after the output was written or could not be.
-fn ended(exit: Exit, written: std::io::Result<()>) -> ExitCode {
-    match written {
-        Ok(()) => ExitCode::from(exit.code()),
+fn ended(exit: Exit, written: std::io::Result<()>, undo: Option<&str>) -> ExitCode {
+    match (written, undo) {
+        (Ok(()), _) => ExitCode::from(exit.code()),
+        (Err(error), Some(undo)) => {
+            let lost = format!("the secret is lost, since it could not be printed: {error}");
+            complain(&Failure::new(Exit::Unavailable, lost).hint(undo));
+            ExitCode::from(Exit::Unavailable.code())
+        }
         // The reader has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(exit.code()),
-        Err(error) => {
+        (Err(error), None) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::from(exit.code())
+        }
+        (Err(error), None) => {
             note(&format!("twostep: cannot write to standard output: {error}"));
             ExitCode::from(Exit::Unavailable.code())
         }
@@ -258,7 +300,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         page if page.holds(&text) => error.print(),
         page => print(&page.lay_out(&text)),
     };
-    ended(Exit::Done, printed)
+    ended(Exit::Done, printed, None)
 }
 
 /// One line, or several, on standard error.
@@ -309,7 +351,32 @@ pub(super) fn read_back(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn complain(failure: &Failure) {
+/// Adds the socket to the command at the end of each line, so that it can be pasted.
+fn reach(text: &mut String, socket: &Path) {
+    let socket = quoted(&socket.to_string_lossy());
+    let reaching = |line: &str| {
+        let command = line.rfind("twostep ").map(|begin| &line[begin..]);
+        let ends = command.is_some_and(|command| !command.ends_with(['.', ')', '"']));
+        // A line of several commands is left as it is.
+        match ends && !line.contains("TWOSTEP_SOCKET=") && !line.contains("&&") {
+            true => format!("{line} --socket {socket}"),
+            false => line.to_owned(),
+        }
+    };
+    *text = text.split('\n').map(reaching).collect::<Vec<String>>().join("\n");
+}
+
+/// A word that a shell reads as this text (POSIX.1 §2.2.2).
+pub(super) fn quoted(text: &str) -> String {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "_-+=/:,.@".contains(c);
+    match !text.is_empty() && !text.starts_with('-') && text.chars().all(harmless) {
+        true => text.to_owned(),
+        false => plain(&format!("'{}'", text.replace('\'', r"'\''"))),
+    }
+}
+
+/// Says what went wrong, and what helps.
+pub(super) fn complain(failure: &Failure) {
     let page = Page::of(&std::io::stderr());
     say(&page.complaint(&failure.message, &failure.hints));
 }

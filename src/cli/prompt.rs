@@ -1,12 +1,12 @@
 //! Codes and secrets: typed at a terminal, or one a line on standard input. Never an argument,
 //! which others can read.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use zeroize::Zeroizing;
 
-use crate::cli::output;
 use crate::cli::output::Failure;
+use crate::cli::{output, terminal};
 use crate::device::MfaKind;
 use crate::id::{OddCharacter, SerialNumber, is_dash, is_invisible, narrow};
 use crate::otp::Code;
@@ -16,6 +16,8 @@ use crate::verifier::Passcode;
 pub(super) struct PairPrompt {
     pub(super) first: String,
     pub(super) second: String,
+    /// The answer to the first code given twice.
+    again: &'static str,
 }
 
 impl PairPrompt {
@@ -25,11 +27,13 @@ impl PairPrompt {
             return PairPrompt {
                 first: format!("Press the button of {serial} and type its code:"),
                 second: "Press it once more and type the next code:".to_owned(),
+                again: "that is the first code again: press the button once more",
             };
         }
         PairPrompt {
             first: format!("Code shown by {serial} now:"),
             second: "Wait for the next code, then type it:".to_owned(),
+            again: "that is the first code again: wait until another one is shown",
         }
     }
 }
@@ -37,6 +41,18 @@ impl PairPrompt {
 /// Tells a terminal from a pipe or a file on standard input.
 pub(super) fn is_terminal() -> bool {
     std::io::stdin().is_terminal()
+}
+
+/// Asks at a terminal which of so many items is meant, by its number from 1 on or by its name.
+pub(super) fn choice(prompt: &str, names: &[&str]) -> Result<usize, Failure> {
+    let among = |text: &str| {
+        let number = text.parse().ok().filter(|number| (1..=names.len()).contains(number));
+        let named = || names.iter().position(|name| name.eq_ignore_ascii_case(text));
+        number.map(|number: usize| number - 1).or_else(named)
+    };
+    let wrong = format!("type a number from 1 to {}", names.len());
+    let typed = ask(prompt, "a choice", |text| among(text).map(|_| ()).ok_or(wrong.clone()))?;
+    among(&typed).ok_or_else(|| Failure::bad_input(wrong))
 }
 
 /// True if more can be typed, or more lines are there to be read.
@@ -63,11 +79,7 @@ pub(super) fn pair(prompt: &PairPrompt) -> Result<[Zeroizing<String>; 2], Failur
     let first = ask(&prompt.first, "two codes, one a line,", digits)?;
     let second = ask(&prompt.second, "two codes, one a line,", |text| {
         digits(text)?;
-        if text == first.as_str() {
-            Err("that is the first code again: wait until another one is shown".to_owned())
-        } else {
-            Ok(())
-        }
+        if text == first.as_str() { Err(prompt.again.to_owned()) } else { Ok(()) }
     })?;
     Ok([first, second])
 }
@@ -103,12 +115,9 @@ fn unseen(prompt: &str, what: &str) -> Result<Zeroizing<String>, Failure> {
         let line = line.strip_suffix('\n').unwrap_or(&line);
         return Ok(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned()));
     }
-    let typed = dialoguer::Password::new()
-        .with_prompt(prompt)
-        .report(false)
-        .interact()
-        .map(Zeroizing::new);
-    typed.map_err(|error| Failure::bad_input(format!("{what} cannot be asked for: {error}")))
+    let typed = terminal::unseen(prompt)
+        .map_err(|error| Failure::bad_input(format!("{what} cannot be asked for: {error}")))?;
+    Ok(Zeroizing::new(typed.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 /// Asks until the answer is well-formed; without a terminal, once.
@@ -119,14 +128,13 @@ fn ask(
 ) -> Result<Zeroizing<String>, Failure> {
     loop {
         if is_terminal() {
-            let mut out = std::io::stderr().lock();
-            let _ = write!(out, "{prompt} ").and_then(|()| out.flush());
+            terminal::say(&format!("{prompt} "));
         }
         let typed = line()?.ok_or_else(|| nothing(what))?;
         let typed = seen(&typed);
         match judge(&typed) {
             Ok(()) => return Ok(typed),
-            Err(wrong) if is_terminal() => output::note(&format!("  {wrong}")),
+            Err(wrong) if is_terminal() => terminal::say(&format!("  {wrong}\n")),
             Err(wrong) => return Err(Failure::bad_input(wrong)),
         }
     }

@@ -1,12 +1,10 @@
 //! `twostep session`: what a token says, and how it ends.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::cli::console::{Console, existing_account};
+use crate::cli::kept::Claims;
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::signing_key::SigningKey;
@@ -101,7 +99,8 @@ async fn show(console: &Console, token: &str, audience: Option<&str>) -> Result<
     Ok(Report::new(Introspected { active: true, context: Some(context) }, text))
 }
 
-fn facts(context: &Context) -> String {
+/// The facts of a session, for people.
+pub(super) fn facts(context: &Context) -> String {
     let mut facts = vec![("Account", words::text(&context.account))];
     match &context.mfa {
         Some(mfa) => facts.extend(proof(mfa)),
@@ -138,12 +137,6 @@ fn proof(mfa: &Mfa) -> [(&'static str, String); 5] {
 /// The audience that a token names, if it is another than the one it was shown to. The token's
 /// signature is not verified here.
 fn claimed_audience(token: &str, shown_to: Option<&str>) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Claims {
-        iss: String,
-        aud: String,
-    }
-    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let Claims { iss, aud } = serde_json::from_slice(&claims).ok()?;
+    let Claims { iss, aud, .. } = Claims::of(token)?;
     (aud != shown_to.unwrap_or(&iss)).then_some(aud)
 }

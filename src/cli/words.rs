@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::cli::output::plain;
+pub(super) use crate::cli::output::quoted;
 pub(super) use crate::cli::page::{facts, table};
 use crate::time::{Clock, SystemClock, UnixTime};
 use crate::wire::{Device, Timestamp};
@@ -16,15 +17,6 @@ pub(super) fn text(value: impl Display) -> String {
 /// Text from the agent, or a dash where there is none.
 pub(super) fn or_dash(value: Option<impl Display>) -> String {
     value.map_or_else(|| "-".to_owned(), text)
-}
-
-/// A word that a shell reads as this text.
-pub(super) fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_+=/:,.@-".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", plain(text).replace('\'', "'\\''")),
-    }
 }
 
 /// A duration, in the largest unit that says enough.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::device::{
-    Budget, Device, DeviceState, Factor, HotpState, RecoveryDigest, Refusal, Throttle, TotpState,
+    Budget, Device, DeviceState, Factor, HotpState, RecoveryDigest, Refusal, SecretOrigin,
+    Throttle, TotpState,
 };
 use crate::id::CallerId;
 use crate::otp::{
@@ -125,6 +126,14 @@ impl Device {
         Judged { reading, ..device.concluded(verdict, budget, now) }
     }
 
+    /// Time when the device is dropped without activation: a day after its addition, for one
+    /// whose secret was made here. A token that was given its secret waits for its owner.
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        let abandoned =
+            self.state == DeviceState::Pending && self.added.secret == SecretOrigin::Made;
+        abandoned.then(|| self.created_at.plus(PENDING_FOR))
+    }
+
     /// Time until which all displayed codes count as used, if it is later than after a login: the
     /// clock went back below the last code's time, or an old backup was restored.
     pub fn codes_used_until(&self, now: UnixTime) -> Option<UnixTime> {
@@ -187,8 +196,7 @@ impl Device {
             PairUse::Resync | PairUse::SignIn => self.is_in_use(),
         };
         // Expired devices may still have a row.
-        let expired =
-            self.state == DeviceState::Pending && now >= self.created_at.plus(PENDING_FOR);
+        let expired = self.expires_at().is_some_and(|at| now >= at);
         if !allowed
             || expired
             || matches!(self.factor, Factor::SecurityKey(_) | Factor::Recovery(_))

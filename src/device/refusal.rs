@@ -37,6 +37,9 @@ pub enum Refusal {
     NotActive,
     /// The account has no such device: not judged.
     UnknownDevice,
+    /// The account has several devices that show codes, and the code named none: not judged. Only
+    /// told; the audit log has [`UnknownDevice`](Refusal::UnknownDevice).
+    SeveralDevices,
     /// A right pair of steps below the highest consumed: the device's clock went back.
     ClockWentBack,
     /// A security key of another account.
@@ -68,6 +71,8 @@ pub enum RefusalKind {
     NotActive,
     /// See [`Refusal::UnknownDevice`].
     UnknownDevice,
+    /// See [`Refusal::SeveralDevices`].
+    SeveralDevices,
     /// See [`Refusal::ClockWentBack`].
     ClockWentBack,
     /// See [`Refusal::KeyNotRegistered`].
@@ -93,6 +98,7 @@ impl Refusal {
             Refusal::OutOfSync => RefusalKind::OutOfSync,
             Refusal::NotActive => RefusalKind::NotActive,
             Refusal::UnknownDevice => RefusalKind::UnknownDevice,
+            Refusal::SeveralDevices => RefusalKind::SeveralDevices,
             Refusal::ClockWentBack => RefusalKind::ClockWentBack,
             Refusal::KeyNotRegistered => RefusalKind::KeyNotRegistered,
             Refusal::Unproved(criterion) => RefusalKind::Unproved(criterion),
@@ -127,6 +133,7 @@ impl RefusalKind {
             RefusalKind::OutOfSync => "out_of_sync",
             RefusalKind::NotActive => "not_active",
             RefusalKind::UnknownDevice => "unknown_device",
+            RefusalKind::SeveralDevices => "several_devices",
             RefusalKind::ClockWentBack => "clock_went_back",
             RefusalKind::KeyNotRegistered => "key_not_registered",
             RefusalKind::NoCeremony => "no_ceremony",
@@ -155,7 +162,7 @@ impl FromStr for RefusalKind {
 }
 
 /// The reasons that carry nothing.
-const PLAIN: [RefusalKind; 12] = [
+const PLAIN: [RefusalKind; 13] = [
     RefusalKind::NoMatch,
     RefusalKind::Replayed,
     RefusalKind::Throttled,
@@ -163,6 +170,7 @@ const PLAIN: [RefusalKind; 12] = [
     RefusalKind::OutOfSync,
     RefusalKind::NotActive,
     RefusalKind::UnknownDevice,
+    RefusalKind::SeveralDevices,
     RefusalKind::ClockWentBack,
     RefusalKind::KeyNotRegistered,
     RefusalKind::NoCeremony,

@@ -87,6 +87,8 @@ actions! {
     DeviceDeactivated = "device.deactivated",
     /// An administrator had two codes of a device diagnosed; none was accepted.
     DeviceDiagnosed = "device.diagnosed",
+    /// A pending device with a secret that was made here was dropped after a day.
+    DeviceExpired = "device.expired",
     /// A pending device was dropped to make room for another one.
     DeviceGaveWay = "device.gave_way",
     /// Wrong codes locked a device.

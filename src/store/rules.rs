@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::device::{Device, DeviceState, PENDING_FOR, Tombstone};
+use crate::device::{Device, DeviceState, Tombstone};
 use crate::store::{Conflict, Fingerprint};
 use crate::time::UnixTime;
 
@@ -27,11 +27,6 @@ pub(super) fn keeps_its_owner(owner: &str, device: &Device) -> Result<(), Confli
 /// Fails if a device in this state may not be dropped without a tombstone: it may have been used.
 pub(super) fn leaves_nothing(state: DeviceState) -> Result<(), Conflict> {
     if state == DeviceState::Pending { Ok(()) } else { Err(Conflict::Revision) }
-}
-
-/// A pending device is over at `now` if it was created at this time or before.
-pub(super) fn pending_since(now: UnixTime) -> Option<UnixTime> {
-    now.0.checked_sub(PENDING_FOR.as_secs()).map(UnixTime)
 }
 
 /// An import is over at `now` if nothing was added to it since then.
@@ -105,11 +100,5 @@ mod tests {
         counts.moved("bob", DeviceState::Active, DeviceState::Locked);
         let all: Vec<_> = counts.iter().collect();
         assert_eq!(all, [("alice", 2, 2), ("bob", -1, -2)]);
-    }
-
-    #[test]
-    fn a_device_is_pending_for_a_day() {
-        assert_eq!(pending_since(UnixTime(86_399)), None);
-        assert_eq!(pending_since(UnixTime(86_401)), Some(UnixTime(1)));
     }
 }

@@ -61,7 +61,9 @@ impl Verifier {
     /// [`Error::Clock`] or [`Error::Store`].
     pub async fn expire(&self, keep_audit: Duration) -> Result<u64, Error> {
         let now = self.now().await?;
-        Ok(self.core.store.expire(now, now.minus(keep_audit)).await?)
+        let dropped = self.drop_abandoned(now).await?;
+        let gone = self.core.store.expire(now, now.minus(keep_audit)).await?;
+        Ok(gone.saturating_add(dropped))
     }
 }
 

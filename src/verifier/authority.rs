@@ -64,9 +64,13 @@ impl Verifier {
 }
 
 impl FreshMfa {
+    /// The greatest age of an owner's proof: 15 minutes.
+    pub const LIFETIME: Duration = Duration::from_secs(900);
+
     fn counts(&self, seen: &AccountSnapshot, now: UnixTime) -> bool {
         let alive = |mark: Option<UnixTime>| mark.is_none_or(|mark| self.issued_at > mark);
-        let recent = self.mfa_time <= now.plus(MAX_CLOCK_LEAD) && now.since(self.mfa_time) <= FRESH;
+        let recent =
+            self.mfa_time <= now.plus(MAX_CLOCK_LEAD) && now.since(self.mfa_time) <= Self::LIFETIME;
         let device = seen.device(&self.serial).map(|enrolled| &enrolled.device);
         self.account == seen.account.id
             && recent
@@ -91,9 +95,6 @@ impl FreshMfa {
         }
     }
 }
-
-/// The greatest age of an owner's proof.
-const FRESH: Duration = Duration::from_secs(900);
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@
     reason = "impossible cases are not told as errors: each names why it cannot happen"
 )]
 
+mod abandoned;
 mod account;
 mod add;
 mod adopt;

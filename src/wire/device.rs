@@ -34,6 +34,10 @@ pub struct Device {
     pub last_used_at: Option<Timestamp>,
     /// Codes are refused unjudged until then.
     pub throttled_until: Option<Timestamp>,
+    /// A pending device whose secret the agent made is dropped then. One that was given its secret
+    /// waits for its owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// Every code that the device shows counts as used until then: the clock went back below the
     /// time of the last one, or an old backup was restored.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -313,6 +317,7 @@ impl Device {
             activated_at: None,
             last_used_at: None,
             throttled_until: None,
+            expires_at: None,
             codes_used_until: None,
             algorithm: None,
             digits: None,

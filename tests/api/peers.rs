@@ -74,6 +74,9 @@ fn a_rule_gives_a_user_its_role_and_its_accounts() {
         )
     };
     // `explain` is set in this rule, and not in the other one.
+    let own = json!({"account": "nobody", "code": "123456"});
+    assert_eq!(ask(&agent, NOBODY, "POST", "/v1/sessions", &own).1["reason"], "not_active");
+    assert!(ask(&agent, 12_345, "POST", "/v1/sessions", &own).1.get("reason").is_none());
     assert_eq!(open(NOBODY, &code).1["reason"], "unknown_device");
     assert!(open(12_345, wrong).1.get("reason").is_none());
     assert_eq!(open(12_345, &code).0, 201);

@@ -23,7 +23,8 @@ fn each_role_may_ask_for_its_routes_and_for_no_other() {
             let (path, body) = route.request();
             let answer = caller.send(route.method, &path, body.clone());
             let problem = if answer.status >= 400 { answer.json() } else { json!({}) };
-            let too_low = problem["detail"] == "your role does not allow this";
+            let detail = problem["detail"].as_str().unwrap_or_default();
+            let too_low = detail.starts_with("your role does not allow this");
             assert_eq!(
                 too_low,
                 needed(route).is_some_and(|needed| role < needed),
@@ -33,6 +34,12 @@ fn each_role_may_ask_for_its_routes_and_for_no_other() {
             );
             if too_low {
                 answer.refused(403, "AccessDenied");
+                let needed = ROLES.iter().position(|role| Some(*role) == needed(route)).unwrap();
+                let needed = ["verifier", "enroller", "admin"][needed];
+                assert!(
+                    detail.ends_with(&format!("it takes {needed}, and yours is {name}")),
+                    "{detail}"
+                );
             } else {
                 assert!(
                     answer.status != 401 && answer.status < 500,

@@ -195,6 +195,39 @@ fn values_out_of_range_are_refused_before_any_look_up() {
 }
 
 #[test]
+fn a_fault_names_its_member_or_its_parameter() {
+    let agent = Agent::start("");
+    let admin = admin(&agent);
+    for (path, body, member) in [
+        ("/v1/devices", r#"{"account":7,"kind":"totp"}"#, "`account`"),
+        ("/v1/devices", r#"{"account":"alice","kind":"totp","digits":"six"}"#, "`digits`"),
+        ("/v1/devices", r#"{"account":"alice","kind":"totp","colour":"red"}"#, "`colour`"),
+        ("/v1/devices", r#"{"account":"alice","kind":"totp","name":null}"#, "`name`"),
+        ("/v1/sessions", r#"{"account":"alice","code":123456}"#, "`code`"),
+        ("/v1/sessions", r#"{"account":"alice","codes":["123456",7]}"#, "`codes[1]`"),
+        ("/v1/sessions", r#"{"account":"alice","duration_seconds":-1}"#, "`duration_seconds`"),
+        ("/v1/sessions", r#"{"account":"alice","account":"bob"}"#, "`account`"),
+        ("/v1/sessions/introspect", r#"{"audience":"payments"}"#, "`token`"),
+        ("/v1/api-keys", r#"{"role":"verifier","accounts":"bob"}"#, "`accounts`"),
+    ] {
+        let problem = post(&admin, path, body).refused(400, "InvalidInput");
+        let detail = text(&problem["detail"]);
+        assert!(detail.contains(member), "{body}: {detail}");
+        assert!(!detail.contains("123456"), "{detail}");
+    }
+    for (path, parameter) in [
+        ("/v1/devices?limit=ten", "limit"),
+        ("/v1/devices?colour=red", "colour"),
+        ("/v1/accounts?without_mfa=perhaps", "without_mfa"),
+        ("/v1/audit?limit=-1", "limit"),
+        ("/v1/audit?limit=1&limit=2", "limit"),
+    ] {
+        let detail = text(&admin.get(path).refused(400, "InvalidInput")["detail"]);
+        assert!(detail.contains(parameter), "{path}: {detail}");
+    }
+}
+
+#[test]
 fn a_query_has_one_meaning_or_is_refused() {
     let agent = Agent::start("");
     let admin = admin(&agent);

@@ -12,7 +12,7 @@ use super::program::{Agent, Ended, command, copy_program, fed};
 const OPEN: &str = "local_users = true\n[socket]\nmode = \"0666\"\n";
 
 /// Runs the program as a user without any rights.
-fn without_rights(agent: &Agent, arguments: &[&str], input: &str) -> Ended {
+pub(crate) fn without_rights(agent: &Agent, arguments: &[&str], input: &str) -> Ended {
     let mut command = command("setpriv");
     command
         .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])

@@ -147,8 +147,12 @@ pub(crate) fn copy_program(folder: &Path) {
 /// A command without what the tester's own environment would tell it.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
-    for name in ["TWOSTEP_SOCKET", "TWOSTEP_MFA_CONTEXT", "LC_ALL", "LC_CTYPE", "LANG"] {
+    for name in
+        ["TWOSTEP_SOCKET", "TWOSTEP_MFA_CONTEXT", "TWOSTEP_TOKEN", "LC_ALL", "LC_CTYPE", "LANG"]
+    {
         command.env_remove(name);
     }
+    // No test keeps a session among the tester's own.
+    command.env("XDG_RUNTIME_DIR", "/nowhere");
     command
 }

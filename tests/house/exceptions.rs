@@ -62,7 +62,6 @@ pub(crate) const LARGE: &[(&str, &str)] = &[
     ("tests/webauthn/unasked.rs::step_7_1_22_an_unrequested_statement_is_ignored", TABLE),
     ("src/store/contract/keys.rs::a_secret_is_resealed_if_it_is_what_it_was", CONTRACT),
     ("src/store/contract/lists.rs::accounts_are_listed_by_name", CONTRACT),
-    ("src/store/contract/lists.rs::devices_and_items_go_with_their_time", CONTRACT),
     ("src/store/contract/lists.rs::devices_are_listed_by_serial_number", CONTRACT),
     ("src/otp/totp.rs::find_pair", INPUTS),
     ("tests/torture/people.rs::change", INPUTS),

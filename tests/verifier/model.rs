@@ -101,9 +101,7 @@ pub(crate) fn pair(
     caller: &CallerId,
     now: UnixTime,
 ) -> Outcome {
-    if device.state == DeviceState::Pending
-        && now.since(device.created_at) >= Duration::from_secs(86_400)
-    {
+    if device.expires_at().is_some_and(|at| now >= at) {
         return Outcome::Refused("not_active");
     }
     if matches!(&device.factor, Factor::Hotp(hotp) if hotp.pair_needed) && !vouched {

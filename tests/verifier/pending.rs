@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use test_support::keyring::{enrol, keys_of};
 use test_support::world::{Held, World, both};
@@ -109,6 +110,42 @@ async fn a_token_with_a_given_secret_outlasts_generated_ones() {
         .activate(&held.serial, [&first, &second], Window::Owner, &Authority::Admin)
         .await
         .unwrap();
+}
+
+/// The hour of the agent's tidying, and the codes of a device.
+#[tokio::test]
+async fn a_generated_device_expires_audited_and_a_given_one_stays() {
+    let world = World::new();
+    let held = world.added("alice", &Authority::Admin).await.unwrap();
+    let made = opened(&world.verifier, "alice").await;
+    let others: Vec<SerialNumber> =
+        vec![opened(&world.verifier, "bob").await, opened(&world.verifier, "bob").await];
+    let day = Duration::from_secs(86_400);
+    world.pass(86_399);
+    assert_eq!(world.verifier.expire(day * 400).await.unwrap(), 0);
+    assert_eq!(pending(&world, "alice").await, [held.serial.clone(), made.clone()].into());
+    world.pass(1);
+    assert_eq!(world.verifier.expire(day * 400).await.unwrap(), 3);
+    assert_eq!(pending(&world, "alice").await, [held.serial.clone()].into());
+    let expired: BTreeSet<SerialNumber> = world
+        .audited("device.expired")
+        .await
+        .into_iter()
+        .filter_map(|event| event.serial)
+        .collect();
+    assert_eq!(expired, others.into_iter().chain([made]).collect());
+    assert_eq!(world.verifier.expire(day * 400).await.unwrap(), 0);
+
+    world.pass(30 * 86_400);
+    assert_eq!(world.verifier.expire(day * 400).await.unwrap(), 0);
+    let pair = held.pair(world.now());
+    let (window, authority) = (Window::Owner, Authority::Admin);
+    world
+        .verifier
+        .activate(&held.serial, both(&pair), window, &authority)
+        .await
+        .unwrap();
+    assert!(world.verifier.store().verify_audit().await.unwrap().ok);
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ pub(crate) struct Caller {
     pub(crate) id: CallerId,
     pub(crate) role: Role,
     pub(crate) scope: Scope,
-    /// Refusals carry their reason.
-    pub(crate) explain: bool,
+    /// The accounts of which refusals carry their reason.
+    pub(crate) explain: Scope,
     /// A reverse proxy, trusted to say which address its visitor asked for.
     pub(crate) forward: bool,
     /// The person's browser or address, on the caller's word; from the body of the request.
@@ -26,7 +26,7 @@ pub(crate) struct Caller {
     pub(crate) notes: Arc<Notes>,
 }
 
-/// The accounts that exist for a caller.
+/// A choice of accounts: those that exist for a caller, or of which it hears reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     All,
@@ -40,7 +40,7 @@ pub(crate) enum Scope {
 
 impl Caller {
     /// A caller that is no proxy and names no client.
-    pub(crate) fn new(id: CallerId, role: Role, scope: Scope, explain: bool) -> Caller {
+    pub(crate) fn new(id: CallerId, role: Role, scope: Scope, explain: Scope) -> Caller {
         let place = Arc::new(Place::unlimited(&id, role));
         let notes = Arc::default();
         Caller { id, role, scope, explain, forward: false, client: None, place, notes }
@@ -58,11 +58,15 @@ impl Caller {
 
     /// `true` if the account exists for this caller.
     pub(crate) fn sees(&self, account: &AccountId) -> bool {
-        match &self.scope {
-            Scope::All => true,
-            Scope::Only { patterns, login, fold } => patterns
-                .iter()
-                .any(|pattern| pattern.covers_folded(account, login.as_deref(), *fold)),
+        self.scope.covers(account)
+    }
+
+    /// `true` if this caller may hear why something was refused for the account; without one, for
+    /// any.
+    pub(crate) fn hears_why(&self, account: Option<&AccountId>) -> bool {
+        match account {
+            Some(account) => self.explain.covers(account),
+            None => self.explain == Scope::All,
         }
     }
 
@@ -77,7 +81,22 @@ impl Caller {
         if self.role >= role {
             Ok(())
         } else {
-            Err(Denied::forbidden("your role does not allow this"))
+            Err(Denied::forbidden(format!(
+                "your role does not allow this: it takes {}, and yours is {}",
+                role.name(),
+                self.role.name()
+            )))
+        }
+    }
+}
+
+impl Scope {
+    fn covers(&self, account: &AccountId) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Only { patterns, login, fold } => patterns
+                .iter()
+                .any(|pattern| pattern.covers_folded(account, login.as_deref(), *fold)),
         }
     }
 }

@@ -143,18 +143,18 @@ impl Inner {
         let caller =
             |role, scope, explain| Caller::new(id, role, scope, explain).forwarding(forward);
         if is_administrator(uid) {
-            return Ok(caller(Role::Admin, Scope::All, true));
+            return Ok(caller(Role::Admin, Scope::All, Scope::All));
         }
-        let explain = self.config.explain;
         match (rule, name) {
             (Some(rule), login) => {
+                let explain = self.explained(rule.explain, login.clone());
                 let scope =
                     rule.accounts.clone().map_or(Scope::All, |patterns| self.only(patterns, login));
-                Ok(caller(rule.role, scope, explain || rule.explain))
+                Ok(caller(rule.role, scope, explain))
             }
             (None, Some(login)) if self.config.local_users => {
-                let scope = self.only(vec![AccountPattern::LoginName], Some(login));
-                Ok(caller(Role::Enroller, scope, explain))
+                let explain = self.explained(false, Some(login.clone()));
+                Ok(caller(Role::Enroller, self.own(Some(login)), explain))
             }
             (None, _) => {
                 Err(Denied::forbidden("no [[peer]] of the agent's configuration is for this user"))
@@ -165,14 +165,15 @@ impl Inner {
     /// A caller on the socket for verifiers: root verifies any account, other users that of their
     /// own login name. The rules of the configuration change nothing here.
     fn verify_only(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Denied> {
-        let scope = match login.and_then(|login| self.account_of(login)) {
+        let login = login.and_then(|login| self.account_of(login));
+        let scope = match &login {
             _ if uid == 0 => Scope::All,
-            Some(login) => self.only(vec![AccountPattern::LoginName], Some(login)),
+            Some(login) => self.own(Some(login.clone())),
             None => {
                 return Err(Denied::forbidden("this user has no login name, and so no account"));
             }
         };
-        let explain = uid == 0 || self.config.explain;
+        let explain = self.explained(uid == 0, login);
         let id = CallerId::new(format!("uid:{uid}"));
         Ok(Caller::new(id, Role::Verifier, scope, explain))
     }
@@ -209,13 +210,24 @@ impl Inner {
             }
         };
         let id = CallerId::new(format!("key:{}", record.id));
-        let explain = self.config.explain || record.explain;
+        let explain = self.explained(record.explain, None);
         Some(Caller::new(id, role, scope, explain).forwarding(record.forward))
     }
 
     /// The account of a login name of this machine.
     fn account_of(&self, login: &Login) -> Option<String> {
         Some(self.config.local.account_prefix.account_of(login.name.as_deref()?))
+    }
+
+    /// The accounts of which a caller hears reasons: all by configuration, else that of its login
+    /// name on this machine. API keys have none.
+    fn explained(&self, by_rule: bool, login: Option<String>) -> Scope {
+        if by_rule || self.config.explain { Scope::All } else { self.own(login) }
+    }
+
+    /// The account of this login name; without one, no account.
+    fn own(&self, login: Option<String>) -> Scope {
+        self.only(vec![AccountPattern::LoginName], login)
     }
 
     fn only(&self, patterns: Vec<AccountPattern>, login: Option<String>) -> Scope {

@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::de::SliceRead;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
@@ -36,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for SecretBody<T> {
         // The type itself refuses duplicate and unknown members and `null`: no second reader sees
         // the secret.
         let read =
-            serde_json::from_slice(&bytes).map_err(|error| Problem::bad_input(described(&error)));
+            typed(&mut serde_json::Deserializer::from_slice(&bytes)).map_err(Problem::bad_input);
         if let Ok(mut bytes) = bytes.try_into_mut() {
             bytes.zeroize();
         }
@@ -106,26 +107,71 @@ fn query_fault(text: &str) -> String {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let Strict(value) = serde_json::from_slice(bytes).map_err(|error| described(&error))?;
-    serde_json::from_value(value).map_err(|error| described(&error))
+    let Strict(value) = typed(&mut serde_json::Deserializer::from_slice(bytes))?;
+    serde_path_to_error::deserialize(value).map_err(described)
+}
+
+/// Reads a whole body into its type.
+fn typed<'a, T: Deserialize<'a>>(
+    reader: &mut serde_json::Deserializer<SliceRead<'a>>,
+) -> Result<T, String> {
+    let read = serde_path_to_error::deserialize(&mut *reader).map_err(described)?;
+    reader.end().map_err(|error| not_json(&error))?;
+    Ok(read)
 }
 
 /// Reads a member that holds JSON of another standard.
 pub(super) fn document<T: DeserializeOwned>(member: Value) -> Result<T, Problem> {
-    serde_json::from_value(member).map_err(|error| Problem::bad_input(described(&error)))
+    serde_path_to_error::deserialize(member).map_err(|error| Problem::bad_input(described(error)))
 }
 
-/// The fault of a body, without its values: they may be codes.
-fn described(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    // Known messages that name members and no values.
-    let named = ["unknown field", "missing field", "given twice", "is null", "deeper than"];
-    if error.is_data() && named.iter().any(|known| text.contains(known)) {
-        return text;
+/// The fault of a body and the member that has it, without its value: it may be a code.
+fn described(fault: serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = fault.path().to_string();
+    let error = fault.into_inner();
+    if !error.is_data() {
+        return not_json(&error);
     }
-    match (error.is_data(), error.line()) {
-        (true, _) => "a member of the body has the wrong type or an impossible value".to_owned(),
-        (false, line) => format!("the body is not JSON (line {line}, column {})", error.column()),
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    // Known messages that name members and no values.
+    let named =
+        ["unknown field", "missing field", "duplicate field", "the member `", "the body is deeper"];
+    if named.iter().any(|known| text.starts_with(known)) {
+        return text.to_owned();
+    }
+    let member = match path.as_str() {
+        "." | "" | "?" => "the body".to_owned(),
+        path => format!("the member `{path}`"),
+    };
+    match text {
+        NULL => format!("{member} is null: leave it out instead"),
+        text => format!("{member} has the wrong type or an impossible value{}", wanted(text)),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> String {
+    format!("the body is not JSON (line {}, column {})", error.line(), error.column())
+}
+
+/// The type that serde expected: the end of its own messages, which begin with the value found.
+fn wanted(text: &str) -> String {
+    let own = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
+    own.iter()
+        .find_map(|begins| text.strip_prefix(begins))
+        .and_then(|text| text.rsplit_once(", expected "))
+        .map_or_else(String::new, |(_, wanted)| format!("; it takes {}", in_words(wanted)))
+}
+
+/// The name of a type in serde's messages, for people.
+fn in_words(wanted: &str) -> String {
+    match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+        "i64" | "f64" => "a number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a string" | "str" => "a text in quotes".to_owned(),
+        wanted if wanted.starts_with("struct ") || wanted == "a map" => "an object".to_owned(),
+        wanted => wanted.to_owned(),
     }
 }
 
@@ -209,7 +255,7 @@ impl<'de> Visitor<'de> for Level {
     fn visit_unit<E: serde::de::Error>(self) -> Result<Value, E> {
         match self.nulls {
             Nulls::Absent => Ok(Value::Null),
-            Nulls::Refused => Err(E::custom("a member is null: leave it out instead")),
+            Nulls::Refused => Err(E::custom(NULL)),
         }
     }
 
@@ -227,8 +273,8 @@ impl<'de> Visitor<'de> for Level {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(below.member(&name))?;
-            if map.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member is given twice"));
+            if map.insert(name.clone(), value).is_some() {
+                return Err(A::Error::custom(format!("the member `{name}` is given twice")));
             }
         }
         // Nulls were read inside `credential` only.
@@ -236,7 +282,7 @@ impl<'de> Visitor<'de> for Level {
             map.retain(|_, value| !value.is_null());
         }
         if self.deeper == DEEPEST && map.get(CREDENTIAL).is_some_and(Value::is_null) {
-            return Err(A::Error::custom("credential is null: leave it out instead"));
+            return Err(A::Error::custom("the member `credential` is null: leave it out instead"));
         }
         Ok(Value::Object(map))
     }
@@ -246,6 +292,9 @@ const DEEPEST: usize = 8;
 
 /// Bytes of a fault that is repeated.
 const LONGEST_FAULT: usize = 400;
+
+/// The fault of a member that is `null`.
+const NULL: &str = "null";
 
 /// The member that holds a browser's WebAuthn answer.
 const CREDENTIAL: &str = "credential";
@@ -268,11 +317,13 @@ mod tests {
         assert!(read::<Example>(br#"{"account":"a","code":"1"}"#).is_ok());
         assert!(read::<Example>(br#"{"account":"a"}"#).is_ok());
         for (body, said) in [
-            (r#"{"account":"a","account":"b"}"#, "given twice"),
-            (r#"{"account":"a","code":null}"#, "null"),
-            (r#"{"account":"a","user":"b"}"#, "unknown field"),
+            (r#"{"account":"a","account":"b"}"#, "`account` is given twice"),
+            (r#"{"account":"a","code":null}"#, "the member `code` is null"),
+            (r#"{"account":"a","user":"b"}"#, "unknown field `user`"),
             (r#"{"code":"123456"}"#, "missing field"),
-            (r#"{"account":7}"#, "wrong type"),
+            (r#"{"account":7}"#, "the member `account` has the wrong type"),
+            (r#"{"account":"a","code":{"b":[1]}}"#, "`code`"),
+            (r#"{"account":"a","code":7}"#, "it takes a text in quotes"),
             (r#"{"account":"a"} x"#, "not JSON"),
             ("", "not JSON"),
             (r#"[[[[[[[[[[]]]]]]]]]]"#, "deeper"),
@@ -333,7 +384,16 @@ mod tests {
 
     #[test]
     fn an_error_does_not_repeat_the_value() {
-        let error = read::<Example>(br#"{"account":"a","code":123456}"#).unwrap_err();
-        assert!(!error.contains("123456"), "{error}");
+        for body in [
+            r#"{"account":"a","code":123456}"#,
+            r#"{"account":"a","code":["123456, expected 123456"]}"#,
+            r#""123456, expected a map""#,
+        ] {
+            let error = read::<Example>(body.as_bytes()).unwrap_err();
+            assert!(!error.contains("123456"), "{error}");
+            let error =
+                typed::<Example>(&mut serde_json::Deserializer::from_slice(body.as_bytes()));
+            assert!(!error.unwrap_err().contains("123456"), "{body}");
+        }
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn device(device: &Device, now: UnixTime) -> wire::Device {
         created_at: Some(device.created_at.into()),
         activated_at: device.activated_at.map(Timestamp),
         last_used_at: device.last_used_at.map(Timestamp),
+        expires_at: device.expires_at().map(Timestamp),
         codes_used_until: device.codes_used_until(now).map(Timestamp),
         drift_steps: device.drift(now).map(|drift| drift.steps),
         drift_seconds: device.drift(now).map(|drift| drift.seconds),

@@ -79,7 +79,8 @@ pub struct Config {
     pub hosts: Vec<HostName>,
     /// Every local user may enrol devices for the account of their own login name.
     pub local_users: bool,
-    /// Every caller hears why it was refused.
+    /// Every caller hears why it was refused; otherwise administrators, local users for the account
+    /// of their own login name, and callers whose rule or API key says `explain`.
     pub explain: bool,
     /// Access to `/metrics`.
     pub metrics: MetricsAccess,

@@ -86,6 +86,7 @@ impl EventKind {
             | Action::CodeAccepted
             | Action::CodeNotJudged
             | Action::DeviceDiagnosed
+            | Action::DeviceExpired
             | Action::DeviceGaveWay
             | Action::DeviceRenamed
             | Action::DeviceResynced

@@ -155,10 +155,11 @@ pub(crate) async fn activate(
     let (account, serial) = scope::device(state, caller, serial).await?;
     let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
+    let explain = caller.hears_why(Some(&account));
     let verifier = scope::verifier(state, caller).limited_to(account);
     let now = verifier.clock().read().wall;
     let activated = verifier.activate(&serial, codes, scope::window(caller), &authority).await;
-    activated.map_err(|error| pair_refused(state, caller, error, now))
+    activated.map_err(|error| pair_refused(state, (caller, explain), error, now))
 }
 
 /// Resynchronises a device whose clock or counter ran away, and unlocks it. The codes are consumed.
@@ -170,10 +171,11 @@ pub(crate) async fn resync(
 ) -> Result<Resynced, Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
     let _lane = scope::lane(caller, &account).await;
+    let explain = caller.hears_why(Some(&account));
     let verifier = scope::verifier(state, caller).limited_to(account);
     let now = verifier.clock().read().wall;
     let resynced = verifier.resync(&serial, codes, scope::window(caller)).await;
-    resynced.map_err(|error| pair_refused(state, caller, error, now))
+    resynced.map_err(|error| pair_refused(state, (caller, explain), error, now))
 }
 
 /// Names the cause for which two codes do not work, without accepting them. For administrators.
@@ -297,11 +299,16 @@ async fn shows_taken(
     Ok(owner.is_some_and(|account| caller.sees(&account)))
 }
 
-/// Counts a refused pair, and says how much of the refusal the caller may know.
-fn pair_refused(state: &State, caller: &Caller, error: Error, now: UnixTime) -> Failure {
+/// Counts a refused pair, with the reason for a caller who may hear it.
+fn pair_refused(
+    state: &State,
+    (caller, explain): (&Caller, bool),
+    error: Error,
+    now: UnixTime,
+) -> Failure {
     let Error::Refused(refusal) = error else { return error.into() };
     scope::refused(state, caller, &refusal);
-    Denied::Pair(Refused { refusal, explain: caller.explain, now }).into()
+    Denied::Pair(Refused { refusal, explain, now }).into()
 }
 
 /// Most time steps to ask for: about a year.

@@ -7,6 +7,7 @@ use crate::agent::config::Role;
 use crate::agent::operations::scope;
 use crate::agent::operations::timing::{end_turn, leave_at_interval};
 use crate::agent::state::State;
+use crate::device::{DeviceState, Refusal};
 use crate::id::{AccountId, OddCharacter, SerialNumber};
 use crate::otp;
 use crate::otp::{CodePair, Counter};
@@ -92,6 +93,7 @@ pub(super) async fn open_for(
         None => None,
     };
     let (now, begun) = (state.verifier.clock().read().wall, Instant::now());
+    let unnamed = matches!(proof, Proof::Passcode(None, Passcode::Otp(_)));
     let issued = match prove(state, caller, account.as_ref(), proof).await {
         Ok(Proven::Mfa(verified)) => issuer
             .issue_and_read(verified, &audience)
@@ -104,11 +106,17 @@ pub(super) async fn open_for(
         Err(Error::Refused(refusal)) => {
             scope::refused(state, caller, &refusal);
             tracing::debug!(reason = refusal.name(), "a session was refused");
+            let explain = caller.hears_why(account.as_ref());
+            let named = account.as_ref().filter(|_| explain && unnamed);
+            let refusal = match (named, refusal) {
+                (Some(account), Refusal::UnknownDevice) => which_device(state, account).await,
+                (_, refusal) => refusal,
+            };
             caller.place.release();
             end_turn(state, begun).await;
             drop(lane);
             leave_at_interval(state, arrived).await;
-            let refused = Refused { refusal, explain: caller.explain, now };
+            let refused = Refused { refusal, explain, now };
             return Err(Denied::Session(Some(refused)).into());
         }
         Err(error) => Err(error),
@@ -218,6 +226,23 @@ async fn prove<'a>(
         Proof::None => return Ok(Proven::Nothing(account)),
     };
     verified.map(Proven::Mfa)
+}
+
+/// The reason why a code without a serial number is of no device, by the states of those that the
+/// account has.
+async fn which_device(state: &State, account: &AccountId) -> Refusal {
+    let seen = state.verifier.store().account(account).await.ok().flatten();
+    let devices = seen.iter().flat_map(|seen| &seen.devices).map(|enrolled| &enrolled.device);
+    let states: Vec<DeviceState> = devices
+        .filter(|device| device.can_be_guessed())
+        .map(|device| device.state)
+        .collect();
+    match states.iter().filter(|state| **state == DeviceState::Active).count() {
+        0 if states.contains(&DeviceState::Locked) => Refusal::Locked,
+        0 if !states.is_empty() => Refusal::NotActive,
+        0 | 1 => Refusal::UnknownDevice,
+        _ => Refusal::SeveralDevices,
+    }
 }
 
 /// Reports a lost race as the agent's momentary state: the caller did nothing wrong, and nothing

@@ -54,8 +54,12 @@ fn admin() -> Caller {
 /// A caller for which only accounts that begin with `svc-` exist.
 fn limited(role: Role) -> Caller {
     let patterns = vec![AccountPattern::Prefix("svc-".to_owned())];
-    let scope = Scope::Only { patterns, login: None, fold: Fold::None };
-    Caller::new(CallerId::new("key:test"), role, scope, false)
+    let scope = only(patterns);
+    Caller::new(CallerId::new("key:test"), role, scope, only(Vec::new()))
+}
+
+fn only(patterns: Vec<AccountPattern>) -> Scope {
+    Scope::Only { patterns, login: None, fold: Fold::None }
 }
 
 fn denied<T>(result: Result<T, Failure>) -> Denied {
@@ -98,7 +102,11 @@ async fn each_operation_demands_its_role() {
         denied(control::accept_clock(state, &enroller).await),
         denied(fleet::drift(state, &enroller, None).await),
     ] {
-        assert_eq!(denied, Denied::forbidden("your role does not allow this"));
+        let told = denied.to_string();
+        assert!(told.starts_with("your role does not allow this: it takes "), "{told}");
+        let [needed, had] = ["takes ", "yours is "]
+            .map(|before| told.split(before).nth(1).unwrap().split(',').next().unwrap().to_owned());
+        assert_ne!(needed, had, "{told}");
     }
 }
 
@@ -123,7 +131,8 @@ async fn refused_sessions_leave_at_the_interval_and_tell_callers_with_explain() 
     let world = World::new().await;
     world.add("alice").await;
     for (account, explain) in [("alice", false), ("svc-missing", false), ("svc-missing", true)] {
-        let caller = Caller { explain, ..limited(Role::Verifier) };
+        let explained = if explain { Scope::All } else { only(Vec::new()) };
+        let caller = Caller { explain: explained, ..limited(Role::Verifier) };
         let arrived = Instant::now();
         let proof = Proof::Passcode(None, "123456".parse().unwrap());
         let opening = Opening { account: Some(account), audience: None, lifetime: None, proof };

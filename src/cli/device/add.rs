@@ -1,12 +1,12 @@
 //! `twostep device add`: what is shown here is shown this once.
 
 use crate::cli::console::Console;
-use crate::cli::device::secret;
 use crate::cli::device::secret::{Given, Parameters};
+use crate::cli::device::{codes, secret};
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::qr::{Drawing, Qr};
 use crate::cli::refusal::Task;
-use crate::cli::words;
+use crate::cli::{owner, words};
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::time::{BadDay, UnixTime};
 use crate::wire::{CreateDevice, Provisioning, SecretText};
@@ -90,7 +90,8 @@ impl Add {
             counter: told.counter,
             clock_set: self.clock_set.clone(),
         };
-        let added = console.owner().add_device(&device).await;
+        let owner = owner::of_account(console, &account, self.account.is_some()).await?;
+        let added = owner.add_device(&device).await;
         let mut added = added.map_err(console.failing(Task::Change))?;
         if let (false, Some(provisioning)) = (self.svg, &mut added.provisioning) {
             provisioning.qr_svg = None;
@@ -103,8 +104,23 @@ impl Add {
                 (format!("{serial}\n"), next(serial, "It has the secret that you gave."))
             }
         };
-        let report = Report::new(added, text);
-        Ok(if note.is_empty() { report } else { report.note(note) })
+        let report = Report::new(&added, text);
+        let report = if note.is_empty() { report } else { report.note(note) };
+        let report = match (&added.provisioning, &added.recovery_codes) {
+            (None, None) => report,
+            (_, Some(_)) => report.once(format!(
+                "A new sheet voids this one: twostep device add --account {} --kind recovery",
+                words::quoted(account.as_str())
+            )),
+            (Some(_), None) => {
+                report.once(format!("Remove it, and add it again: twostep device remove {serial}"))
+            }
+        };
+        let shows_codes = added.recovery_codes.is_none();
+        match shows_codes && console.is_interactive() {
+            true => codes::activate_at_once(console, report, &owner, &added.device).await,
+            false => Ok(report),
+        }
     }
 
     /// The facts for an authenticator app, the QR code below them, and what comes next: above the
@@ -129,11 +145,12 @@ impl Add {
         ];
         let facts = words::facts(&facts);
         match self.qr.draw(&uri) {
-            Drawing::Drawn(drawing) => {
-                (format!("{facts}{}\n{drawing}", next(serial, SCAN)), String::new())
-            }
-            Drawing::NotWanted => (facts, next(serial, OPEN)),
-            Drawing::Impossible(why) => (facts, next(serial, &format!("{why}: {INSTEAD}"))),
+            Drawing::Drawn(drawing) => (
+                format!("{facts}{}\n{drawing}", next(serial, &format!("{SCAN} {WAITS}"))),
+                String::new(),
+            ),
+            Drawing::NotWanted => (facts, next(serial, &format!("{OPEN} {WAITS}"))),
+            Drawing::Impossible(why) => (facts, next(serial, &format!("{why}: {INSTEAD} {WAITS}"))),
         }
     }
 }
@@ -151,6 +168,8 @@ const OPEN: &str = "Type the secret into an authenticator app, or open the URI w
 
 const INSTEAD: &str = "type the secret into an authenticator app, or open the URI where one is \
                        installed. They are shown this once.";
+
+const WAITS: &str = "It waits for its codes for 24 hours.";
 
 const SHEET: &str = "Each of these codes opens one session. They are shown this once: print them, \
                      and lock them away.";

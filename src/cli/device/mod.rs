@@ -12,10 +12,10 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::console::Console;
-use crate::cli::known;
 use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
+use crate::cli::{known, owner};
 use crate::id::{DeviceName, SerialNumber};
 
 /// Enrol tokens and authenticator apps, mend them, remove them
@@ -102,7 +102,7 @@ impl Device {
     }
 
     async fn act(&self, console: &Console) -> Result<Report, Failure> {
-        let (client, owner) = (console.client(), console.owner());
+        let client = console.client();
         let (failed, not_changed) = (console.failing(Task::Other), console.failing(Task::Change));
         match self {
             Device::Add(add) => add.run(console).await,
@@ -120,6 +120,7 @@ impl Device {
                 Ok(Report::new(device, format!("{serial} is called {name}.")))
             }
             Device::Deactivate { serial } => {
+                let owner = owner::of_device(console, serial).await?;
                 let device = owner.deactivate_device(serial).await.map_err(not_changed)?;
                 let text = format!("{serial} is disabled, and sessions opened with it are over.");
                 Ok(Report::new(device, text).note(format!(
@@ -127,6 +128,7 @@ impl Device {
                 )))
             }
             Device::Remove { serial, meant } => {
+                let owner = owner::of_device(console, serial).await?;
                 meant.sure(&format!("{serial} is removed for good, and its sessions are over"))?;
                 owner.remove_device(serial).await.map_err(not_changed)?;
                 let text = format!("{serial} is removed, and sessions opened with it are over.");

@@ -54,6 +54,10 @@ pub(super) fn device(device: &Device) -> String {
                 .to_owned(),
         ));
     }
+    if device.expires_at.is_some() {
+        let at = words::at(device.expires_at);
+        facts.push(("Expires", format!("{at}, unless two codes activate it before")));
+    }
     facts.extend(device.counter.map(|counter| ("Counter", counter.to_string())));
     facts.extend(device.codes_left.map(|left| ("Codes left", left.to_string())));
     facts.extend(key(device));
@@ -80,6 +84,9 @@ fn key(device: &Device) -> Vec<(&'static str, String)> {
 fn state(device: &Device) -> String {
     let held_up = device.throttled_until.is_some() || device.codes_used_until.is_some();
     match device.state {
+        DeviceState::Pending if device.expires_at.is_some() => {
+            format!("pending, ends {}", words::when(device.expires_at))
+        }
         DeviceState::Active if held_up => "active, held up".to_owned(),
         state => state.name().to_owned(),
     }

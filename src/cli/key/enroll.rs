@@ -4,7 +4,7 @@ use crate::cli::console::Console;
 use crate::cli::key::Plugged;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
-use crate::cli::words;
+use crate::cli::{owner, words};
 use crate::id::{AccountId, DeviceName};
 use crate::usb;
 use crate::wire::RegisteredKey;
@@ -29,14 +29,15 @@ impl Enroll {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let account = console.account(self.account.as_ref())?;
         let failed = console.failing(Task::Enroll);
-        let begun = console.owner().begin_registration(&account, self.name.as_ref()).await;
+        let owner = owner::of_account(console, &account, self.account.is_some()).await?;
+        let begun = owner.begin_registration(&account, self.name.as_ref()).await;
         let begun = begun.map_err(&failed)?;
         let credential = self.plugged.answer(console, &begun.public_key, usb::register).await?;
-        let enrolled = console.owner().finish_registration(&begun.ceremony_id, credential).await;
+        let enrolled = owner.finish_registration(&begun.ceremony_id, credential).await;
         let device = enrolled.map_err(&failed)?;
-        let account = words::or_dash(device.account.as_ref());
-        let said = format!("Enrolled for {account}: {}.", device.serial);
+        let said = format!("Enrolled for {}: {}.", words::text(&account), device.serial);
+        let login = console.login_command(&account);
         Ok(Report::new(RegisteredKey { device }, said)
-            .note(format!("Open a session with it: twostep login --key --account {account}")))
+            .note(format!("Open a session with it: {login} --key")))
     }
 }

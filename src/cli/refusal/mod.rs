@@ -3,11 +3,14 @@
 //! Words hang on the task and the reason, never on the text of a detail: the same reason asks for
 //! another step at a login than at an activation.
 
+mod codes;
 mod keys;
 
 use crate::cli::output::{Exit, Failure, plain};
 use crate::cli::words;
-use crate::wire::{Problem, ProblemCode, Reason};
+use crate::device::MfaKind;
+use crate::id::{AccountId, SerialNumber};
+use crate::wire::{Device, Problem, ProblemCode, Reason};
 
 /// The task of a command that the agent refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,26 @@ pub(super) enum Task {
     Other,
 }
 
+/// The account and the device of a task, as far as they are known: words and commands name them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Subject {
+    /// The account that an argument named; none: that of the login name.
+    pub(super) account: Option<AccountId>,
+    pub(super) device: Option<SerialNumber>,
+    pub(super) kind: Option<MfaKind>,
+    /// The device has to be named at a login.
+    pub(super) named: bool,
+}
+
+/// The source of a device's moving factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moves {
+    Clock,
+    Counter,
+    /// The kind of the device is not known.
+    Either,
+}
+
 /// The words for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Words {
@@ -39,14 +62,48 @@ struct Words {
     hints: &'static [&'static str],
 }
 
+impl Subject {
+    /// A device that was named.
+    pub(super) fn of(device: &Device) -> Subject {
+        let (device, kind) = (Some(device.serial.clone()), Some(device.kind));
+        Subject { account: None, device, kind, named: true }
+    }
+
+    fn moves(&self) -> Moves {
+        match self.kind {
+            Some(MfaKind::Hotp) => Moves::Counter,
+            Some(MfaKind::Totp) => Moves::Clock,
+            _ => Moves::Either,
+        }
+    }
+
+    /// The hint with the names in it, so that its command can be pasted.
+    pub(super) fn spelt(&self, hint: &str) -> String {
+        let mut hint = hint.to_owned();
+        if let Some(serial) = &self.device {
+            hint = hint.replace("SERIAL", serial.as_str());
+            if self.named {
+                let named = format!("twostep login --serial {}", words::quoted(serial.as_str()));
+                hint = hint.replace("twostep login --resync", &format!("{named} --resync"));
+            }
+        }
+        let Some(account) = &self.account else { return hint };
+        let account = words::quoted(account.as_str());
+        for command in ["twostep login", "twostep device list"] {
+            hint = hint.replace(command, &format!("{command} --account {account}"));
+        }
+        hint
+    }
+}
+
 /// The failure that a problem is for the person who typed the command.
-pub(super) fn failure(task: Task, problem: Problem) -> Failure {
+pub(super) fn failure(task: Task, subject: &Subject, problem: Problem) -> Failure {
     let exit = match problem.status {
         400 | 405 | 413 | 415 | 422 => Exit::BadInput,
         500.. => Exit::Unavailable,
         _ => Exit::Refused,
     };
-    let words = words(task, &problem);
+    let words = words(task, subject.moves(), &problem);
     let message = words.says.map_or_else(|| plain(&problem.detail), str::to_owned);
     let mut failure = Failure::new(exit, message);
     let waited =
@@ -57,37 +114,42 @@ pub(super) fn failure(task: Task, problem: Problem) -> Failure {
                 (Some(Reason::Replayed), _) => format!("The next code shows in {wait}."),
                 _ => format!("Try again in {wait}."),
             });
-    for hint in waited.into_iter().chain(words.hints.iter().map(|hint| (*hint).to_owned())) {
+    for hint in waited.into_iter().chain(words.hints.iter().map(|hint| subject.spelt(hint))) {
         failure = failure.hint(hint);
     }
     failure.document(problem)
 }
 
-fn words(task: Task, problem: &Problem) -> Words {
+fn words(task: Task, moves: Moves, problem: &Problem) -> Words {
     match &problem.reason {
-        Some(reason) => for_reason(task, reason),
-        None => for_code(task, &problem.code),
+        Some(reason) => for_reason(task, moves, reason),
+        None => for_code(task, moves, &problem.code),
     }
 }
 
 /// The words for a problem without a reason.
-fn for_code(task: Task, code: &ProblemCode) -> Words {
+fn for_code(task: Task, moves: Moves, code: &ProblemCode) -> Words {
     let logs_in = matches!(task, Task::Login | Task::LoginByPair | Task::LoginByKey);
     let hints: &[&str] = match (task, code) {
-        (_, ProblemCode::AccessDenied) if !logs_in => {
+        (_, ProblemCode::AccessDenied) if logs_in => {
+            return said("the session was refused", &AFTER_ANY_REFUSAL);
+        }
+        (_, ProblemCode::AccessDenied) => {
             &["Run it as root or as the user who runs the agent, or give this user a role with a \
              [[peer]] table in the agent's configuration."]
         }
         (Task::Enroll, ProblemCode::InvalidAuthenticationCode) => {
             &["Try another key, or see what this one can do: twostep key info"]
         }
-        (Task::Activate | Task::Resync, ProblemCode::InvalidAuthenticationCode) => &[NEXT_PAIR],
+        (Task::Activate | Task::Resync, ProblemCode::InvalidAuthenticationCode) => {
+            codes::next_pair(moves)
+        }
         _ => &[],
     };
     Words { says: None, hints }
 }
 
-fn for_reason(task: Task, reason: &Reason) -> Words {
+fn for_reason(task: Task, moves: Moves, reason: &Reason) -> Words {
     match reason {
         Reason::Clock => hints(&["Look for the fault: twostep doctor"]),
         Reason::Restored => hints(&[
@@ -97,136 +159,15 @@ fn for_reason(task: Task, reason: &Reason) -> Words {
         Reason::Store | Reason::StoreWentBack | Reason::Key => {
             hints(&["The agent's log says more. Look for the fault: twostep doctor"])
         }
-        Reason::MfaRequired => hints(&[
-            "Open a session with a device of this account, and show it with the command:",
-            "  twostep login > session.jwt",
-            "  twostep --mfa-context session.jwt ...",
-            "Without any device, use a recovery code there, or ask an administrator.",
-        ]),
+        Reason::MfaRequired => hints(&OPEN_ONE),
         reason => match task {
-            Task::Login => at_login(reason),
-            Task::LoginByPair => at_login_by_pair(reason),
+            Task::Login => codes::at_login(reason, moves),
+            Task::LoginByPair => codes::at_login_by_pair(reason, moves),
             Task::LoginByKey => keys::at_login(reason),
-            Task::Activate => at_activation(reason),
-            Task::Resync => at_resync(reason),
+            Task::Activate => codes::at_activation(reason, moves),
+            Task::Resync => codes::at_resync(reason, moves),
             Task::Change | Task::Enroll | Task::Other => hints(&[]),
         },
-    }
-}
-
-fn at_login(reason: &Reason) -> Words {
-    match reason {
-        Reason::NoMatch => said(
-            "the session was refused: the code is wrong, or the device's clock is off",
-            &["Two consecutive codes find the device again: twostep login --resync"],
-        ),
-        Reason::Replayed => said(
-            "the session was refused: this code was used already",
-            &["Use the next code that the device shows."],
-        ),
-        Reason::Throttled => said(
-            "the session was refused: too many wrong codes",
-            &["Two consecutive codes are judged all the same: twostep login --resync"],
-        ),
-        Reason::Locked => {
-            said("the session was refused: the device is locked after twenty wrong codes", &UNLOCK)
-        }
-        Reason::OutOfSync => said(
-            "the session was refused: the clock or counter of the device has moved",
-            &["Two consecutive codes set it right: twostep login --resync"],
-        ),
-        Reason::UnknownDevice | Reason::SeveralDevices => said(
-            "the session was refused: the account has no such device, or several",
-            &WHICH_DEVICE,
-        ),
-        Reason::NotActive => not_active(),
-        _ => hints(&[]),
-    }
-}
-
-fn at_login_by_pair(reason: &Reason) -> Words {
-    match reason {
-        Reason::NoMatch => said(
-            "the session was refused: these are not two consecutive codes of the device",
-            &[NEXT_PAIR, FURTHER],
-        ),
-        Reason::Replayed => {
-            said("the session was refused: these codes were used already", &[NEXT_PAIR])
-        }
-        Reason::OutOfSync => said(
-            "the session was refused: the store was restored from a backup, and does not know \
-             which codes of this device were used since",
-            &[ADMINISTRATORS_PAIR],
-        ),
-        Reason::Throttled | Reason::PairsSpent => said(
-            "the session was refused: too many pairs of codes were tried for this device",
-            &[
-                "An administrator's pairs are counted apart: twostep device resync SERIAL",
-                PAIRS_BACK,
-            ],
-        ),
-        Reason::ClockWentBack => said(CLOCK_WENT_BACK, &CATCH_UP),
-        Reason::UnknownDevice | Reason::SeveralDevices => {
-            said("the session was refused: the account has no such device", &WHICH_DEVICE)
-        }
-        Reason::NotActive => not_active(),
-        _ => hints(&[]),
-    }
-}
-
-/// The words of both logins for a device that opens no session.
-fn not_active() -> Words {
-    said(
-        "the session was refused: the device is pending or disabled, or shows no codes",
-        &["Two consecutive codes activate it: twostep device activate SERIAL"],
-    )
-}
-
-fn at_activation(reason: &Reason) -> Words {
-    match reason {
-        Reason::NoMatch => {
-            said("these are not two consecutive codes of this device", &[NEXT_PAIR, OTHER_SECRET])
-        }
-        Reason::Throttled | Reason::PairsSpent => {
-            said("too many pairs of codes were tried for this device", &[OTHER_SECRET])
-        }
-        Reason::NotActive => said(
-            "this device cannot be activated by codes",
-            &["A set-up that was left for a day is over: add the device again, twostep device add"],
-        ),
-        reason => of_a_named_device(reason),
-    }
-}
-
-fn at_resync(reason: &Reason) -> Words {
-    match reason {
-        Reason::NoMatch => {
-            said("these are not two consecutive codes of this device", &[NEXT_PAIR, FURTHER])
-        }
-        Reason::Throttled | Reason::PairsSpent => said(
-            "too many pairs of codes were tried for this device",
-            &["An administrator's pairs are counted apart: run it as root", PAIRS_BACK],
-        ),
-        Reason::NotActive => said(
-            "the device is pending or disabled, or shows no codes",
-            &["Two consecutive codes activate it: twostep device activate SERIAL"],
-        ),
-        reason => of_a_named_device(reason),
-    }
-}
-
-/// The words that activation and resync of a device share.
-fn of_a_named_device(reason: &Reason) -> Words {
-    match reason {
-        Reason::Replayed => said("these codes were used already", &[NEXT_PAIR]),
-        Reason::ClockWentBack => said(CLOCK_WENT_BACK, &CATCH_UP),
-        Reason::OutOfSync => said(
-            "the store was restored from a backup, and does not know which codes of this device \
-             were used since",
-            &[ADMINISTRATORS_PAIR],
-        ),
-        Reason::UnknownDevice => said("there is no such device", &[LIST]),
-        _ => hints(&[]),
     }
 }
 
@@ -238,36 +179,25 @@ const fn hints(hints: &'static [&'static str]) -> Words {
     Words { says: None, hints }
 }
 
-const NEXT_PAIR: &str = "Wait for a new code, then give that one and the next.";
-
-const PAIRS_BACK: &str = "An administrator also gives all pairs back: twostep device unlock SERIAL";
-
-const OTHER_SECRET: &str = "If the device may hold another secret, remove it and add it again: \
-                            twostep device remove SERIAL";
-
-const FURTHER: &str = "An administrator's pair is looked for further away: \
-                       twostep device resync SERIAL";
-
-const ADMINISTRATORS_PAIR: &str = "An administrator puts it back by its next two codes: \
-                                   twostep device resync SERIAL, or activate if it is disabled";
-
-const LIST: &str = "See which there are: twostep device list";
-
-const WHICH_DEVICE: [&str; 2] = [LIST, "Then say which: --serial SERIAL"];
-
-const UNLOCK: [&str; 2] = [
-    "Two consecutive codes unlock it: twostep device resync SERIAL",
-    "So does an administrator: twostep device unlock SERIAL",
+/// The next steps of an owner without a fresh session.
+pub(super) const OPEN_ONE: [&str; 3] = [
+    "Open one, then run this command again: twostep login",
+    "Or show one in a file: --mfa-context FILE",
+    "Without any device, use a recovery code there, or ask an administrator.",
 ];
 
-const CLOCK_WENT_BACK: &str =
-    "these codes lie before others that were used: the device's clock went back";
-
-const CATCH_UP: [&str; 1] =
-    ["Wait until its clock has caught up, or remove the device and add it with a new secret."];
+/// The next steps after a refused session whose reason the caller may not know: the same for all
+/// reasons, and one of them helps.
+const AFTER_ANY_REFUSAL: [&str; 4] = [
+    "Wait for the next code of a device in use, and give it once.",
+    "Two consecutive codes find a device again, and unlock it: twostep login --resync",
+    "Several devices, or one that is not in use yet? See: twostep device list",
+    "An administrator sees the reason: twostep audit list",
+];
 
 #[cfg(test)]
 mod tests {
+    use super::codes::NEXT_PAIR;
     use super::*;
 
     /// The reasons that the agent gives for a task. A reason of the agent's own state can come
@@ -347,12 +277,60 @@ mod tests {
         }
     }
 
+    fn of_any(task: Task, problem: Problem) -> Failure {
+        failure(task, &Subject::default(), problem)
+    }
+
+    /// Devices of which more or less is known.
+    fn subjects() -> [Subject; 3] {
+        [None, Some(MfaKind::Totp), Some(MfaKind::Hotp)]
+            .map(|kind| Subject { kind, ..Subject::default() })
+    }
+
     #[test]
-    fn each_reason_of_each_task_has_words_and_a_next_step() {
+    fn a_token_is_told_of_its_own_moving_factor_alone() {
+        for (kind, other) in [(MfaKind::Hotp, "clock"), (MfaKind::Totp, "counter")] {
+            let subject = Subject { kind: Some(kind), ..Subject::default() };
+            for task in [Task::Login, Task::LoginByPair, Task::Activate, Task::Resync] {
+                let about = |reason: &Reason| !matches!(reason, Clock | Store | Key);
+                use Reason::{Clock, Key, Store};
+                for reason in reasons(task).into_iter().filter(about) {
+                    let problem = problem(ProblemCode::AccessDenied, Some(reason));
+                    let failure = failure(task, &subject, problem);
+                    let told = format!("{failure} {}", failure.hints().concat());
+                    assert!(!told.contains(other), "{task:?}, {kind:?}: {told}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn commands_name_the_device_and_the_account() {
+        let subject = Subject {
+            account: Some("Zo\u{eb} O'Neill".parse().unwrap()),
+            device: Some("GAHT12345678".parse().unwrap()),
+            kind: None,
+            named: true,
+        };
         for task in TASKS {
             for reason in reasons(task) {
                 let failure =
-                    failure(task, problem(ProblemCode::AccessDenied, Some(reason.clone())));
+                    failure(task, &subject, problem(ProblemCode::AccessDenied, Some(reason)));
+                let told = failure.hints().join("\n");
+                assert!(!told.contains("SERIAL"), "{task:?}: {told}");
+                for login in told.lines().filter(|line| line.contains("twostep login")) {
+                    assert!(login.contains("--account 'Zo\u{eb} O'\\''Neill'"), "{login}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_reason_of_each_task_has_words_and_a_next_step() {
+        for (task, subject) in TASKS.into_iter().flat_map(|task| subjects().map(|of| (task, of))) {
+            for reason in reasons(task) {
+                let problem = problem(ProblemCode::AccessDenied, Some(reason.clone()));
+                let failure = failure(task, &subject, problem);
                 println!("{task:?}, {reason}:\n  twostep: {failure}");
                 for hint in failure.hints() {
                     println!("    {hint}");
@@ -372,14 +350,13 @@ mod tests {
             .into_iter()
             .filter(|reason| *reason != Reason::MfaRequired)
         {
-            let failure = failure(
+            let failure = of_any(
                 Task::Activate,
                 problem(ProblemCode::InvalidAuthenticationCode, Some(reason)),
             );
             assert!(!failure.hints().concat().contains("login"), "{failure}");
         }
-        let without =
-            failure(Task::Activate, problem(ProblemCode::InvalidAuthenticationCode, None));
+        let without = of_any(Task::Activate, problem(ProblemCode::InvalidAuthenticationCode, None));
         assert_eq!(without.hints(), [NEXT_PAIR]);
     }
 
@@ -391,7 +368,7 @@ mod tests {
             for reason in [Reason::Throttled, Reason::PairsSpent] {
                 let mut problem = problem(ProblemCode::Throttled, Some(reason));
                 problem.retry_after_seconds = Some(600);
-                let failure = failure(task, problem);
+                let failure = of_any(task, problem);
                 assert!(failure.hints()[0].contains("10 minutes"), "{failure}");
                 assert!(!failure.hints().concat().contains(command), "{failure}");
             }
@@ -401,13 +378,15 @@ mod tests {
     #[test]
     fn a_low_role_is_told_what_helps() {
         let denied = problem(ProblemCode::AccessDenied, None);
-        assert!(failure(Task::Other, denied.clone()).hints().concat().contains("[[peer]]"));
-        assert!(failure(Task::Login, denied).hints().is_empty());
+        assert!(of_any(Task::Other, denied.clone()).hints().concat().contains("[[peer]]"));
+        let refused = of_any(Task::Login, denied);
+        assert_eq!(refused.to_string(), "the session was refused");
+        assert_eq!(refused.hints(), AFTER_ANY_REFUSAL);
     }
 
     #[test]
     fn an_unknown_reason_leaves_the_detail() {
         let new = problem(ProblemCode::AccessDenied, Some(Reason::from("moon_phase")));
-        assert_eq!(failure(Task::Login, new).to_string(), "the agent says why");
+        assert_eq!(of_any(Task::Login, new).to_string(), "the agent says why");
     }
 }

@@ -74,7 +74,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         an_imported_device_starts_above_what_was_consumed,
         staged_seeds_are_resealed,
         devices_are_found_by_kind_use_and_drift,
-        devices_and_items_go_with_their_time,
+        items_go_with_their_time,
         audit_rows_go_from_the_old_end,
     );
 }

@@ -38,10 +38,7 @@ pub(super) fn apply(
 /// Removes what time has made useless, at most `limit` rows of each kind. Returns how many rows
 /// went.
 pub(super) fn expire(conn: &Connection, now: UnixTime, limit: u32) -> Result<u64, Fault> {
-    let mut applying = Applying { conn, chain: ChainId::FIRST, counts: Counts::default() };
-    let mut gone = applying.expire_pending(now, limit)?;
-    applying.count_devices()?;
-    gone += imports::abandon(conn, now)?;
+    let mut gone = imports::abandon(conn, now)?;
     for sql in [sql::SINGLE_USE_EXPIRE, sql::SESSIONS_EXPIRE] {
         gone += conn.prepare_cached(sql)?.execute((stored(now.0), limit))?;
     }
@@ -220,19 +217,6 @@ impl Applying<'_> {
         self.run(sql::DEVICE_DELETE, [serial])?;
         self.counts.removed(account, DeviceState::Pending);
         Ok(())
-    }
-
-    fn expire_pending(&mut self, now: UnixTime, limit: u32) -> Result<usize, Fault> {
-        let Some(created) = rules::pending_since(now) else { return Ok(0) };
-        let mut statement = self.conn.prepare_cached(sql::DEVICES_PENDING_SINCE)?;
-        let rows = statement.query_map((stored(created.0), limit), |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
-        let over: Vec<(String, String, i64)> = rows.collect::<Result<_, _>>()?;
-        for (serial, account, revision) in &over {
-            self.drop_unused(serial, account, *revision)?;
-        }
-        Ok(over.len())
     }
 
     /// Keeps beside the device, and beyond it, up to when contexts made with it are dead.

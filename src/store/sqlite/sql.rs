@@ -119,9 +119,6 @@ statements! {
         ORDER BY serial LIMIT ?2) ORDER BY serial";
     FLEET = "SELECT body FROM devices
         WHERE kind = 'totp' AND serial > ?1 ORDER BY serial LIMIT ?2";
-    DEVICES_PENDING_SINCE = "SELECT serial, account, revision FROM devices INDEXED BY
-        devices_pending
-        WHERE state = 'pending' AND created_at <= ?1 ORDER BY created_at LIMIT ?2";
 
     IMPORT_BEGIN = "INSERT INTO imports (id, state, chain, staged_at, devices)
         VALUES (?1, 'staging', ?2, ?3, 0) ON CONFLICT DO NOTHING";
