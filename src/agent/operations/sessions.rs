@@ -180,9 +180,10 @@ pub(super) fn audience_of(state: &State, wanted: Option<&str>) -> Result<String,
         )));
     }
     if !state.config.allows_audience(wanted) {
-        return Err(Denied::bad_input(
-            "the agent issues nothing for this audience: add it to audiences in its configuration",
-        ));
+        return Err(Denied::bad_input(format!(
+            "the agent issues nothing for the audience {wanted}: add it to audiences in its \
+             configuration"
+        )));
     }
     Ok(wanted.to_owned())
 }
