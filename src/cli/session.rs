@@ -10,6 +10,7 @@ use crate::cli::refusal::Task;
 use crate::cli::signing_key::SigningKey;
 use crate::cli::{known, prompt, words};
 use crate::id::{AccountId, SerialNumber};
+use crate::time::UnixTime;
 use crate::wire::{Context, Introspected, Mfa, RevokeSessions};
 
 /// Read a session's token, revoke sessions, manage the keys that sign them
@@ -86,14 +87,7 @@ async fn show(console: &Console, token: &str, audience: Option<&str>) -> Result<
             "not active: it is over, revoked, for another audience, or no token of this agent";
         let answer = Introspected { active: false, context: None };
         let report = Report::new(answer, text).exit(Exit::Refused);
-        let other = claimed_audience(&token, audience).map(|other| plain(&other));
-        let hint = other.map(|other| {
-            format!(
-                "It says of itself that it is for {other:?}. \
-                 If that is who you are: --audience {other}"
-            )
-        });
-        return Ok(hint.into_iter().fold(report, Report::note));
+        return Ok(report.note(claimed(&token, audience)));
     };
     let text = facts(&context);
     Ok(Report::new(Introspected { active: true, context: Some(context) }, text))
@@ -134,9 +128,22 @@ fn proof(mfa: &Mfa) -> [(&'static str, String); 5] {
     ]
 }
 
-/// The audience that a token names, if it is another than the one it was shown to. The token's
-/// signature is not verified here.
-fn claimed_audience(token: &str, shown_to: Option<&str>) -> Option<String> {
-    let Claims { iss, aud, .. } = Claims::of(token)?;
-    (aud != shown_to.unwrap_or(&iss)).then_some(aud)
+/// The next step after a token that is not alive, by what it says of itself: its signature is not
+/// verified here.
+fn claimed(token: &str, shown_to: Option<&str>) -> String {
+    let Some(Claims { iss, aud, exp, .. }) = Claims::of(token) else {
+        return "It cannot be read as a token. Open a session: twostep login".to_owned();
+    };
+    let over = UnixTime(exp);
+    if words::seconds_from_now(over) < 0 {
+        let when = words::when(Some(over.into()));
+        return format!("It says of itself that it ended {when}. Open another: twostep login");
+    }
+    if aud == shown_to.unwrap_or(&iss) {
+        return "Open another: twostep login".to_owned();
+    }
+    let other = plain(&aud);
+    format!(
+        "It says of itself that it is for {other:?}. If that is who you are: --audience {other}"
+    )
 }

@@ -24,6 +24,7 @@ mod secrets;
 mod simulate;
 mod stores;
 mod terminal;
+mod twenty;
 mod typed;
 mod widths;
 

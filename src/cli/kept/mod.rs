@@ -30,6 +30,7 @@ pub(super) struct Claims {
     pub(super) iss: String,
     pub(super) sub: String,
     pub(super) aud: String,
+    pub(super) exp: u64,
 }
 
 /// A choice of kept sessions.
