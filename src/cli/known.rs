@@ -29,16 +29,18 @@ pub(super) async fn account(console: &Console, name: &AccountId) -> Result<(), F
     })
 }
 
-/// Adds the nearest serial numbers to the refusal of one that is unknown, if the caller may list
-/// all devices.
+/// Names the serial number that is unknown in its refusal, and the nearest ones if the caller may
+/// list all devices.
 pub(super) async fn with_nearest(
     console: &Console,
     serial: &SerialNumber,
     refused: Failure,
 ) -> Failure {
+    let refused = refused.about(plain(serial.as_str()));
     let Ok(devices) = console.client().all_devices(None, None).await else { return refused };
     let serials: Vec<&str> = devices.iter().map(|device| device.serial.as_str()).collect();
     match nearest(serial.as_str(), &serials).as_slice() {
+        [] if refused.hints().is_empty() => refused.hint("See all: twostep device list"),
         [] => refused,
         near => refused.hint(is_it(near)),
     }

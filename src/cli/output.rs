@@ -148,6 +148,12 @@ impl Failure {
         self
     }
 
+    /// Names what the failure is about behind its message.
+    #[must_use]
+    pub(super) fn about(self, name: impl std::fmt::Display) -> Failure {
+        Failure { message: format!("{}: {name}", self.message), ..self }
+    }
+
     /// Adds the problem as the agent sent it.
     #[must_use]
     pub(super) fn document(self, problem: Problem) -> Failure {

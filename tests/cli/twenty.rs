@@ -177,7 +177,7 @@ fn of_names(agent: &Agent, folder: &Path) -> Vec<Message> {
             "short serial",
             agent.run(&["device", "show", "7"], ""),
             1,
-            &["no such device"],
+            &["no such device: 7", "twostep device list"],
         ),
         Message::of("hex secret", hex, 2, &["hex"]),
         Message::of(
