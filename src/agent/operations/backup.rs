@@ -36,12 +36,7 @@ pub(crate) async fn make(state: &State, caller: &Caller, place: Place) -> Result
             (beside_store(state)?, keep)
         }
     };
-    if !file.is_absolute() || file.exists() || !file.parent().is_some_and(Path::is_dir) {
-        return Err(Denied::bad_input(
-            "path must be a new file in a directory that is there, and absolute",
-        )
-        .into());
-    }
+    is_new_file(&file)?;
     let backup = state
         .backup
         .as_ref()
@@ -122,6 +117,21 @@ const END: &str = ".db";
 
 /// A time in the name of a backup, with a zero for each digit.
 const SHAPE: &str = "0000-00-00T000000Z";
+
+/// Refuses a path where no new file can be.
+fn is_new_file(path: &Path) -> Result<(), Denied> {
+    let show = path.display();
+    let folder = path.parent().filter(|folder| !folder.is_dir());
+    let fault = match folder {
+        _ if !path.is_absolute() => format!("path {show} is not absolute: begin it with /"),
+        _ if path.symlink_metadata().is_ok() => {
+            format!("path {show} is there already: name another file")
+        }
+        Some(folder) => format!("path {show}: {} is no directory: make it first", folder.display()),
+        None => return Ok(()),
+    };
+    Err(Denied::bad_input(fault))
+}
 
 #[cfg(test)]
 mod tests {
