@@ -153,6 +153,7 @@ fn links_of_the_other_documents_lead_to_files() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "examples/README.md",
+        "examples/grafana/README.md",
         "examples/pam/README.md",
         "examples/proxies/README.md",
         "hw-tests/README.md",
