@@ -41,6 +41,7 @@ mod run;
 mod session;
 mod signing_key;
 mod simulate;
+mod spelt;
 mod store;
 mod terminal;
 mod tree;

@@ -78,8 +78,8 @@ fn twenty_messages_say_cause_place_and_next_step() {
     let expired = runtime.block_on(left_behind(&store, &key));
     drop(runtime);
     let agent = Agent::start(&format!(
-        "local_users = true\naudiences = [\"desk\"]\n[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n\
-         [socket]\nmode = \"0666\"\n",
+        "local_users = true\naudiences = [\"desk\"]\n[store]\nurl = \"sqlite:{}\"\n\
+         key_file = \"{}\"\n[socket]\nmode = \"0666\"\n",
         store.display(),
         key.display()
     ));
@@ -87,7 +87,7 @@ fn twenty_messages_say_cause_place_and_next_step() {
     messages.extend(of_names(&agent, folder.path()));
     messages.extend(of_sessions(&agent, &expired));
     assert_eq!(messages.len(), 20);
-    // What macros print is captured.
+    // Tests capture what macros print.
     let mut out = std::io::stdout();
     for Message { about, exit, told, holds } in messages {
         writeln!(out, "--- {about} (exit {exit})\n{}\n", told.trim_end()).unwrap();

@@ -17,8 +17,8 @@ use crate::wire::Problem;
     info(
         title = "twostep agent",
         description = "Verifies one-time codes and issues short-lived signed contexts that say \
-            so. On the Unix socket the kernel names the caller; on TCP an API key does. Each answer \
-            carries `x-request-id`, which its line in the agent's log has."
+            so. On the Unix socket the kernel names the caller; on TCP an API key does. Each \
+            answer carries `x-request-id`, which its line in the agent's log has."
     ),
     components(schemas(Problem)),
     modifiers(&ApiKey),
