@@ -41,8 +41,11 @@ impl Config {
             Config::Check { file } => {
                 let config = AgentConfig::load(file.as_deref())
                     .map_err(|error| Failure::bad_input(error.to_string()))?;
+                let advice = config.advice();
+                // The default places are those of the user who asks.
+                let config = config.with_its_places();
                 let user = become_the_agents_user(&config)?;
-                let (problems, advice) = (config.problems(), config.advice());
+                let problems = config.problems();
                 let verify_socket = config
                     .verify_socket()
                     .and_then(|socket| socket.path)

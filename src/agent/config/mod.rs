@@ -260,6 +260,18 @@ impl Config {
             .unwrap_or_else(|| Paths::of_this_process().key_file())
     }
 
+    /// Writes out the places that it leaves to the user and the environment of this process.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_its_places(mut self) -> Config {
+        let verify = self.verify_socket();
+        self.verify_socket.enabled = Some(verify.is_some());
+        self.verify_socket.path = verify.and_then(|socket| socket.path);
+        self.socket.path = Some(self.socket_path());
+        self.store.url = Some(self.store_url());
+        self.store.key_file = Some(self.key_file());
+        self
+    }
+
     /// Returns whether the agent creates the sealing key itself, because its path is the default
     /// and no credential of systemd.
     pub(crate) fn makes_its_key(&self) -> bool {
