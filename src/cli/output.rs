@@ -102,7 +102,7 @@ impl Report {
 
     /// Shows it at a terminal, before more is asked for.
     pub(super) fn show(&self) {
-        let _ = print(&self.text);
+        let _ = if self.verbatim { print(&self.text) } else { show(&self.text) };
         self.notes.iter().for_each(|text| note(text));
     }
 
