@@ -257,7 +257,7 @@ fn refused_pair(refused: Refused) -> Problem {
 }
 
 /// A refused session: one body for every reason, unless the caller may know it. The text helps
-/// whatever the reason is.
+/// for any reason.
 fn refused_session(refused: Option<Refused>) -> Problem {
     let problem = Problem::new(
         ProblemCode::AccessDenied,

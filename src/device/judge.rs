@@ -23,7 +23,7 @@ pub struct Judged {
     pub device: Device,
     /// The verdict.
     pub verdict: Verdict,
-    /// What an accepted code said of the device's clock; none for a device without a clock, and
+    /// The reading of the device's clock that an accepted code gave; none for a device without a clock, and
     /// before anything was expected of it.
     pub reading: Option<ClockReading>,
 }

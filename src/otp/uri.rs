@@ -41,9 +41,9 @@ pub enum MovingFactor {
 pub enum BadUri {
     /// Another scheme than `otpauth://totp/` or `otpauth://hotp/`, or more than 2,048 bytes.
     Kind,
-    /// This parameter has two values.
+    /// A parameter has two values.
     Duplicate(&'static str),
-    /// This one of `algorithm`, `digits`, `period` and `counter` is out of range.
+    /// A value of `algorithm`, `digits`, `period` and `counter` is out of range.
     Parameter(&'static str),
     /// The secret is missing or unusable.
     Secret(BadSeed),

@@ -322,7 +322,7 @@ pub struct FleetDevice {
     pub state: DeviceState,
     /// The algorithm, digits and step size.
     pub parameters: Totp,
-    /// What is known of its clock.
+    /// The known state of its clock.
     pub clock: ClockModel,
     /// Time of its addition.
     pub created_at: UnixTime,

@@ -95,7 +95,7 @@ fn metrics(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whatever the panels show happens once.
+/// Makes happen once all that the panels show.
 fn live(admin: &Client) {
     let mut token = enrol(admin, "alice");
     token.session(admin, "alice");

@@ -12,7 +12,7 @@ pub(super) struct Block {
     mark: Option<String>,
 }
 
-/// What is done with a block of shell commands.
+/// The use of a block of shell commands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Task<'b> {
     Run,

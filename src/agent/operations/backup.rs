@@ -11,7 +11,7 @@ use crate::verifier::Error;
 
 /// The place of a backup.
 pub(crate) enum Place {
-    /// This new file.
+    /// A new file at this path.
     File(PathBuf),
     /// A file beside the store. So many of them are kept, if a number is given.
     BesideStore(Option<u32>),

@@ -44,7 +44,7 @@ pub(in crate::cli) struct Add {
     /// For how many seconds a code is shown
     #[arg(long, value_parser = clap::value_parser!(u16).range(10..=120))]
     period: Option<u16>,
-    /// Where its time steps begin, in seconds since 1970 [default: 0]
+    /// The beginning of its time steps, in seconds since 1970 [default: 0]
     #[arg(long, value_name = "SECONDS")]
     t0: Option<u64>,
     /// The counter to begin at
