@@ -23,8 +23,8 @@ pub struct Judged {
     pub device: Device,
     /// The verdict.
     pub verdict: Verdict,
-    /// The reading of the device's clock that an accepted code gave; none for a device without a clock, and
-    /// before anything was expected of it.
+    /// The reading of the device's clock that an accepted code gave; none for a device without a
+    /// clock, and before anything was expected of it.
     pub reading: Option<ClockReading>,
 }
 
