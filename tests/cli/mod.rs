@@ -18,6 +18,7 @@ mod pam_check;
 mod pam_folders;
 mod policy;
 pub(crate) mod program;
+mod qr;
 mod readers;
 mod refused;
 mod secrets;
