@@ -112,6 +112,10 @@ fn at_every_report(ceremony: Ceremony, key: &[&str]) -> Outcome {
     for report in 1..reports {
         key.tell(&format!("unplug-after {report}"))?;
         let ran = agent.twostep(&words("1"))?;
+        // Signatures in DER differ in length: an answer may be whole one report earlier.
+        if ran.code == Some(0) && report + 1 == reports {
+            return Ok(());
+        }
         let typed = serde_json::from_str::<serde_json::Value>(&ran.stdout)
             .is_ok_and(|document| document["code"].is_string());
         if !matches!(ran.code, Some(1 | 3 | 4)) || !typed || ran.stderr.contains("panicked") {
