@@ -147,15 +147,17 @@ fn made_fit(path: &Path, wanted: Restore<'_>) -> Result<Restored, OpenError> {
         seal::write(&transaction, key)?;
     }
     transaction.commit()?;
+    let served = witness::path(path).exists();
+    let inode = place::inode(path).map_err(|error| OpenError::io(path, &error))?;
+    // A crash from here on may leave a file that is whole with its log alone: the witness says that
+    // the log is its own.
+    Witness::renew(path, inode, &identity)?;
     carried_over(&conn)?;
     let identity = identity::mark(&conn, Usage::Closed)?;
     // A path that was never served from has no witness, and needs none.
-    if witness::path(path).exists() {
-        Witness::renew(
-            path,
-            place::inode(path).map_err(|error| OpenError::io(path, &error))?,
-            &identity,
-        )?;
+    match served {
+        true => drop(Witness::renew(path, inode, &identity)?),
+        false => witness::remove(path)?,
     }
     // The mark is gone from the file itself, not only from the log beside it, before the caller is
     // told.

@@ -51,6 +51,12 @@ pub(super) fn read(store: &Path) -> Result<Vec<Testimony>, OpenError> {
     }
 }
 
+/// Removes the witness beside this store.
+pub(super) fn remove(store: &Path) -> Result<(), OpenError> {
+    let path = path(store);
+    std::fs::remove_file(&path).map_err(|error| OpenError::io(&path, &error))
+}
+
 impl Witness {
     /// Opens the witness beside a store, which is made if it is not there, and writes down durably
     /// where the store stands.
