@@ -239,6 +239,13 @@ impl To {
 }
 
 impl Answer {
+    /// The answer without the headers that are of one request alone: its time and its id.
+    pub fn of_any_request(&self) -> Answer {
+        let of_one = |name: &str| ["date", "x-request-id"].contains(&name);
+        let headers = self.headers.iter().filter(|(name, _)| !of_one(name));
+        Answer { headers: headers.cloned().collect(), ..self.clone() }
+    }
+
     fn read(stream: &mut dyn Stream) -> Result<Answer> {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();

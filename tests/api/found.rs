@@ -60,7 +60,7 @@ fn devices_are_found_by_kind_use_drift_and_text() {
         ("search=ZO%C3%8B", vec![used.serial.as_str()]),
         ("search=%25", vec![]),
         ("search=butt&kind=hotp&state=pending&account=bob", vec!["BUTTON-77"]),
-        ("search=b&kind=hotp&state=active", vec![]),
+        ("search=bob&kind=hotp&state=active", vec![]),
     ] {
         assert_eq!(devices(&admin, query), expected, "{query}");
     }

@@ -126,7 +126,7 @@ fn an_exported_log_takes_away_again_and_gives_nothing() {
 
     // A log that was cut, edited, or is of another store is refused, and nothing is changed.
     let events = page["events"].as_array().unwrap();
-    let after = events.iter().position(|event| event["action"] == "device.deactivated").unwrap();
+    let after = events.iter().position(|event| event["action"] == "store.backed_up").unwrap();
     let mut without = events.clone();
     without.remove(after);
     let mut edited = events.clone();
@@ -138,7 +138,7 @@ fn an_exported_log_takes_away_again_and_gives_nothing() {
         assert!(matches!(refused, OpenError::Log(_)), "{broken}: {refused}");
         assert!(sqlite::check(&copy).unwrap().copy, "{broken}: it is as it was");
     }
-    // Rows one a line, from the backup's end on.
+    // Rows one a line, from the backup's end on: the row that tells of it is the first behind it.
     let restored = with_log(&copy, &key_of(&first_agent), &events[after..]).unwrap();
     assert_eq!(usize::try_from(restored.log.unwrap().rows).unwrap(), events.len() - after);
     let Repeated { disabled, removed, accounts, api_keys } = restored.repeated;
