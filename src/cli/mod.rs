@@ -45,6 +45,7 @@ mod spelt;
 mod store;
 mod terminal;
 mod tree;
+mod unverified;
 mod whoami;
 mod words;
 

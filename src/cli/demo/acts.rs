@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cli::demo::narrator::Narrator;
@@ -15,6 +12,7 @@ use crate::cli::demo::otherwise;
 use crate::cli::demo::stage::{ISSUER, Stage, broken};
 use crate::cli::output::Failure;
 use crate::cli::qr::{Drawing, Qr};
+use crate::cli::unverified;
 use crate::device::{DeviceState, Factor, Refusal};
 use crate::otp;
 use crate::otp::{Code, Drift, KeyUri, Totp, Window};
@@ -244,7 +242,9 @@ pub(super) async fn issue(
         "That proof buys one session context: a short-lived, signed statement for one audience.",
     );
     let signed = stage.issuer.issue(proof, AUDIENCE).await.map_err(broken)?;
-    let (header, claims): (Header, Claims) = (part(&signed, 0)?, part(&signed, 1)?);
+    let unread = || otherwise("a signed context", "something else");
+    let header: Header = unverified::header(signed.as_str()).ok_or_else(unread)?;
+    let claims: Claims = unverified::claims(signed.as_str()).ok_or_else(unread)?;
     narrator.tell(format!(
         "{:<12}{:<25} one without MFA has another type",
         "typ",
@@ -276,14 +276,6 @@ struct Claims {
     mfa_present: bool,
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
-}
-
-/// A part of a signed context, read as JSON.
-fn part<T: DeserializeOwned>(signed: &SignedContext, number: usize) -> Result<T, Failure> {
-    let part = signed.as_str().split('.').nth(number);
-    let bytes = part.and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    read.ok_or_else(|| otherwise("a signed context", "something else"))
 }
 
 pub(super) async fn validate(
