@@ -79,7 +79,7 @@ async fn export(client: &Client) -> Result<Report, Error> {
         members.insert("issuer".to_owned(), issuer.into());
     }
     let text = serde_json::to_string_pretty(&set).unwrap_or_default();
-    Ok(Report::new(set, text))
+    Ok(Report::verbatim(set, text))
 }
 
 fn issuer_of(list: &str) -> Option<String> {
