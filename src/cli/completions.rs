@@ -19,7 +19,7 @@ use crate::id::AccountId;
 
 /// Print completions for a shell
 ///
-/// They ask the agent for accounts, serial numbers and keys. bash: twostep completions bash >
+/// Accounts, serial numbers and keys come from the agent. bash: twostep completions bash >
 /// /etc/bash_completion.d/twostep
 #[derive(clap::Args)]
 pub(super) struct Completions {

@@ -9,7 +9,7 @@ use crate::id::{AccountId, SerialNumber};
 /// Sees that there is an account of this name. A caller who may not list accounts is not told.
 ///
 /// # Errors
-/// There is none, or the agent does not answer.
+/// An account that is missing, or an agent that does not answer.
 pub(super) async fn account(console: &Console, name: &AccountId) -> Result<(), Failure> {
     let client = console.client();
     let devices = client.all_devices(Some(name), None).await;

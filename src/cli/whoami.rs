@@ -12,8 +12,8 @@ use crate::wire::Context;
 
 /// Say which sessions this user has here, what they prove and until when; exit 1 if there is none
 ///
-/// Those that `twostep login` keeps in $XDG_RUNTIME_DIR/twostep, or the one of --mfa-context. Ended
-/// ones are removed.
+/// Sessions are those that `twostep login` keeps in $XDG_RUNTIME_DIR/twostep, or the one of
+/// --mfa-context. Ended ones are removed.
 #[derive(clap::Args)]
 pub(super) struct Whoami {
     /// Only those of this account

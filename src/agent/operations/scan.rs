@@ -37,7 +37,7 @@ impl Search {
 /// be short, or empty, and still have a next one: [`MOST`] rows are looked through at a time.
 ///
 /// # Errors
-/// Those of `read`, which gives the rows after a place, at most so many.
+/// The errors of `read`, which gives the rows after a place, at most so many.
 pub(super) async fn scan<'a, T, P: Clone>(
     limit: u32,
     mut after: Option<P>,

@@ -28,7 +28,7 @@ impl Place {
     /// Opens the directory, and makes it first if it is missing.
     ///
     /// # Errors
-    /// This user has no runtime directory, or another user can change what is in it.
+    /// A user without a runtime directory, or another user can change what is in it.
     pub(super) fn open() -> Result<Place, Failure> {
         let base = base()?;
         let path = base.join("twostep");
