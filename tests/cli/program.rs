@@ -147,9 +147,10 @@ pub(crate) fn copy_program(folder: &Path) {
 /// A command without what the tester's own environment would tell it.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
-    for name in
-        ["TWOSTEP_SOCKET", "TWOSTEP_MFA_CONTEXT", "TWOSTEP_TOKEN", "LC_ALL", "LC_CTYPE", "LANG"]
-    {
+    let of_twostep = ["TWOSTEP_SOCKET", "TWOSTEP_MFA_CONTEXT", "TWOSTEP_TOKEN"];
+    let of_the_language = ["LC_ALL", "LC_CTYPE", "LANG"];
+    let of_the_terminal = ["COLUMNS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"];
+    for name in of_twostep.iter().chain(&of_the_language).chain(&of_the_terminal) {
         command.env_remove(name);
     }
     // No test keeps a session among the tester's own.

@@ -125,14 +125,13 @@ fn colours_are_for_terminals_that_want_them() {
     for (variables, coloured) in [
         (&[("TERM", "xterm")][..], true),
         (&[("TERM", "xterm"), ("NO_COLOR", "1")], false),
+        (&[("TERM", "xterm"), ("CI", "true")], true),
         (&[("TERM", "dumb")], false),
+        (&[("TERM", "dumb"), ("CI", "true")], false),
         (&[("TERM", "xterm"), ("CLICOLOR", "0")], false),
     ] {
         let mut command = command("script");
-        command
-            .env_remove("NO_COLOR")
-            .env_remove("CLICOLOR")
-            .envs(variables.iter().copied());
+        command.envs(variables.iter().copied());
         let line = format!("{TWOSTEP} --socket {} device list", socket.display());
         command.args(["-qec", &line, "/dev/null"]);
         let screen = fed(command, "");

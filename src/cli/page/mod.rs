@@ -55,8 +55,12 @@ impl Colour {
     }
 
     /// Makes this the choice for all output.
+    ///
+    /// A dumb terminal has no colours, in the environment of a build server (`CI`) as elsewhere.
     pub(super) fn choose(self) -> clap::ColorChoice {
+        let dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let (all, help) = match self {
+            Colour::Auto if dumb => (anstream::ColorChoice::Never, clap::ColorChoice::Never),
             Colour::Auto => (anstream::ColorChoice::Auto, clap::ColorChoice::Auto),
             Colour::Always => (anstream::ColorChoice::Always, clap::ColorChoice::Always),
             Colour::Never => (anstream::ColorChoice::Never, clap::ColorChoice::Never),
