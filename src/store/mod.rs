@@ -16,9 +16,11 @@ mod key_error;
 mod links;
 #[cfg(feature = "sqlite")]
 mod open_error;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod records;
 mod restore_mark;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod rules;
 mod sealed_place;
 mod sealing;
@@ -42,6 +44,8 @@ pub use key_error::KeyError;
 pub use links::{AuditEnd, AuditEnds, ChainEnd, Links, hex};
 #[cfg(feature = "sqlite")]
 pub use open_error::OpenError;
+#[cfg(feature = "postgres")]
+pub use postgres::{ConnectError, PostgresOptions, PostgresStore};
 pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Marks, Resealable, Revision,
     RevocationLimits, Revocations, SigningKeyRecord, SingleUse,

@@ -1,0 +1,53 @@
+//! A store that many agents share: PostgreSQL.
+//!
+//! Every decision is made on the primary. Changes go through lanes, each of which owns a connection
+//! and an audit chain; reads have connections of their own, so that no read waits for a write.
+
+mod connect_error;
+mod dial;
+mod fault;
+mod lanes;
+mod options;
+mod schema;
+
+pub use connect_error::ConnectError;
+pub use options::{BadAddress, PostgresOptions};
+
+use std::sync::Arc;
+
+use self::dial::Dial;
+use self::lanes::Lanes;
+
+/// A store in a PostgreSQL database. A handle is cheap to clone.
+#[derive(Clone)]
+pub struct PostgresStore {
+    open: Arc<Open>,
+}
+
+/// The part that all handles share.
+struct Open {
+    lanes: Lanes,
+}
+
+impl PostgresStore {
+    /// Connects to the store, whose schema is made or brought up to date.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: no server was reached, none promises to keep what it is given, or the
+    /// database is not of this version.
+    pub async fn open(options: PostgresOptions) -> Result<PostgresStore, ConnectError> {
+        let place = options.place();
+        let failed = |cause| ConnectError::Server { place: place.clone(), cause };
+        let dial = Dial::new(options.config()?, options.single).map_err(failed)?;
+        schema::update(&mut dial.connect().await.map_err(failed)?.client, &place).await?;
+        let dial = Arc::new(dial);
+        let lanes = Lanes::new(dial, options.lanes, options.state).map_err(failed)?;
+        Ok(PostgresStore { open: Arc::new(Open { lanes }) })
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresStore(..)")
+    }
+}
