@@ -125,6 +125,12 @@ impl AuditCursor {
         self.0.get(&chain).copied().unwrap_or(0)
     }
 
+    /// The chains that were read, with the number of the last row of each.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn places(&self) -> impl Iterator<Item = (ChainId, u64)> {
+        self.0.iter().map(|(chain, number)| (*chain, *number))
+    }
+
     /// Moves behind a row that was read.
     pub fn pass(&mut self, row: &AuditRow) {
         self.pass_to(row.chain, row.number);

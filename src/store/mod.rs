@@ -7,10 +7,14 @@
 
 mod action;
 mod audit;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod audit_page;
 mod change;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod exported;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod fleet_body;
 mod import;
 mod key_error;
 mod links;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::dial::Dial;
-use crate::store::{Adoption, Change, Commit, Error, StoreKeys};
+use crate::store::{Adoption, Change, Commit, Error, MacKey, StoreKeys};
 use crate::time::UnixTime;
 
 /// The lanes of a store.
@@ -42,6 +42,11 @@ impl Lanes {
 
     pub(super) async fn expire(&self, _now: UnixTime, _before: UnixTime) -> Result<u64, Error> {
         Err(self.none())
+    }
+
+    /// The key of the audit log; none before the store was unlocked.
+    pub(super) fn audit_key(&self) -> Option<MacKey> {
+        None
     }
 
     fn none(&self) -> Error {

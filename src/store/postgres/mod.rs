@@ -3,12 +3,23 @@
 //! Every decision is made on the primary. Changes go through lanes, each of which owns a connection
 //! and an audit chain; reads have connections of their own, so that no read waits for a write.
 
+mod audit;
+mod audit_check;
+mod columns;
 mod connect_error;
 mod dial;
 mod fault;
 mod lanes;
+mod lists;
+mod loads;
 mod options;
+mod read;
+mod reader;
+mod readers;
+mod revocations;
 mod schema;
+mod secrets;
+mod store;
 
 pub use connect_error::ConnectError;
 pub use options::{BadAddress, PostgresOptions};
@@ -17,6 +28,8 @@ use std::sync::Arc;
 
 use self::dial::Dial;
 use self::lanes::Lanes;
+use self::loads::Loads;
+use self::readers::Readers;
 
 /// A store in a PostgreSQL database. A handle is cheap to clone.
 #[derive(Clone)]
@@ -27,6 +40,8 @@ pub struct PostgresStore {
 /// The part that all handles share.
 struct Open {
     lanes: Lanes,
+    loads: Loads,
+    readers: Readers,
 }
 
 impl PostgresStore {
@@ -41,8 +56,10 @@ impl PostgresStore {
         let dial = Dial::new(options.config()?, options.single).map_err(failed)?;
         schema::update(&mut dial.connect().await.map_err(failed)?.client, &place).await?;
         let dial = Arc::new(dial);
+        let loads = Loads::new(Arc::clone(&dial));
+        let readers = Readers::new(Arc::clone(&dial));
         let lanes = Lanes::new(dial, options.lanes, options.state).map_err(failed)?;
-        Ok(PostgresStore { open: Arc::new(Open { lanes }) })
+        Ok(PostgresStore { open: Arc::new(Open { lanes, loads, readers }) })
     }
 }
 

@@ -11,6 +11,7 @@ use super::row::{from_json, stored, to_json, unsigned};
 use super::seal::Log;
 use super::{chain, sql};
 use crate::id::{AccountId, SerialNumber};
+use crate::store::audit_page::merged;
 use crate::store::{
     Action, AuditFilter, AuditFrom, AuditList, AuditRow, ChainEnd, ChainId, Event, Links, MacKey,
 };
@@ -61,16 +62,7 @@ pub(super) fn rows(conn: &Connection, list: &AuditList) -> Result<Vec<AuditRow>,
     for chain in chain::all(conn)? {
         chains.push(VecDeque::from(page(conn, chain.id, list)?));
     }
-    Ok(match &list.from {
-        AuditFrom::After(_) => {
-            merged(chains, list.limit, |one, other| one.event.at <= other.event.at)
-        }
-        AuditFrom::Newest => {
-            let mut rows = merged(chains, list.limit, |one, other| one.event.at > other.event.at);
-            rows.reverse();
-            rows
-        }
-    })
+    Ok(merged(chains, list))
 }
 
 /// Rows of one chain, the newest first if the page ends with the last one.
@@ -106,32 +98,6 @@ fn page(conn: &Connection, chain: ChainId, list: &AuditList) -> Result<Vec<Audit
         });
     }
     Ok(page)
-}
-
-/// The first `limit` rows of several chains, each in its own order.
-fn merged(
-    mut chains: Vec<VecDeque<AuditRow>>,
-    limit: u32,
-    precedes: impl Fn(&AuditRow, &AuditRow) -> bool,
-) -> Vec<AuditRow> {
-    chains.retain(|chain| !chain.is_empty());
-    if chains.len() < 2 {
-        return chains.pop().unwrap_or_default().into();
-    }
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut rows = Vec::new();
-    while rows.len() < most {
-        let next =
-            chains.iter_mut().filter(|chain| !chain.is_empty()).reduce(|one, other| {
-                match (one.front(), other.front()) {
-                    (Some(a), Some(b)) if !precedes(a, b) => other,
-                    _ => one,
-                }
-            });
-        let Some(row) = next.and_then(VecDeque::pop_front) else { break };
-        rows.push(row);
-    }
-    rows
 }
 
 /// The last row of a chain that is there, or its end as it is written down if that is later.

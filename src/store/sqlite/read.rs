@@ -2,7 +2,6 @@
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Params};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::above::Above;
@@ -11,8 +10,9 @@ use super::row::{
     account_id, first, from_json, imported_account, parsed, see_intact, stored, unsigned,
 };
 use super::sql;
-use crate::device::{Added, Device, DeviceState, MfaKind, Tombstone, TotpState};
+use crate::device::{Device, DeviceState, MfaKind, Tombstone};
 use crate::id::{AccountId, SerialNumber};
+use crate::store::fleet_body::fleet_device;
 use crate::store::{
     Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Fingerprint,
     FleetDevice, Marks, Resealable, Revision, RevocationLimits, Revocations, Sealed, SealedPlace,
@@ -121,25 +121,6 @@ pub(super) fn count_devices(conn: &Connection, state: DeviceState) -> Result<u64
     Ok(count.map(unsigned).unwrap_or(0))
 }
 
-/// The part of a device's body that a look at the fleet needs; the rest is skipped.
-#[derive(Deserialize)]
-struct FleetBody {
-    serial: SerialNumber,
-    account: AccountId,
-    state: DeviceState,
-    created_at: UnixTime,
-    last_used_at: Option<UnixTime>,
-    factor: FleetFactor,
-    #[serde(default)]
-    added: Added,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FleetFactor {
-    Totp(TotpState),
-}
-
 pub(super) fn fleet(
     conn: &Connection,
     after: Option<&SerialNumber>,
@@ -150,18 +131,8 @@ pub(super) fn fleet(
     let mut rows = statement.query((after, limit))?;
     let mut fleet = Vec::new();
     while let Some(row) = rows.next()? {
-        let body: FleetBody = json_in(row, 0, "a device")?;
-        let FleetFactor::Totp(TotpState { parameters, clock, .. }) = body.factor;
-        fleet.push(FleetDevice {
-            serial: body.serial,
-            account: body.account,
-            state: body.state,
-            parameters,
-            clock,
-            created_at: body.created_at,
-            last_used_at: body.last_used_at,
-            added: body.added,
-        });
+        let body = row.get_ref(0)?.as_str().map_err(|error| Fault::body("a device", error))?;
+        fleet.push(fleet_device(body).map_err(|error| Fault::body("a device", error))?);
     }
     Ok(fleet)
 }

@@ -1,0 +1,166 @@
+//! Reads of single rows, and of the few keys and values.
+
+use super::columns::{column, from_json, stored, unsigned};
+use super::fault::corrupt;
+use super::reader::Reader;
+use crate::id::{AccountId, SerialNumber};
+use crate::store::{ApiKeyRecord, Error, Fingerprint, SigningKeyRecord, SingleUse};
+use crate::time::UnixTime;
+
+pub(super) async fn owner(
+    reader: &Reader,
+    serial: &SerialNumber,
+) -> Result<Option<AccountId>, Error> {
+    let row = reader.first(OWNER, &[&serial.as_str()]).await?;
+    row.map(|row| account_id("a device's account", column("a device", &row, 0)?))
+        .transpose()
+}
+
+pub(super) async fn owner_by_fingerprint(
+    reader: &Reader,
+    Fingerprint(fingerprint): Fingerprint,
+) -> Result<Option<AccountId>, Error> {
+    let row = reader.first(OWNER_BY_FINGERPRINT, &[&fingerprint.as_slice()]).await?;
+    row.map(|row| account_id("a device's account", column("a device", &row, 0)?))
+        .transpose()
+}
+
+pub(super) async fn holder(
+    reader: &Reader,
+    Fingerprint(fingerprint): Fingerprint,
+    except: &SerialNumber,
+) -> Result<Option<SerialNumber>, Error> {
+    let row = reader.first(HOLDER, &[&fingerprint.as_slice(), &except.as_str()]).await?;
+    row.map(|row| serial_number(column("a device", &row, 0)?)).transpose()
+}
+
+pub(super) async fn single_use(
+    reader: &Reader,
+    id: &str,
+    now: UnixTime,
+) -> Result<Option<SingleUse>, Error> {
+    if !can_be_kept(id) {
+        return Ok(None);
+    }
+    let Some(row) = reader.first(SINGLE_USE, &[&id, &stored(now.0)]).await? else {
+        return Ok(None);
+    };
+    let kind: &str = column(ITEM, &row, 1)?;
+    Ok(Some(SingleUse {
+        id: id.to_owned(),
+        account: account_id(ITEM, column(ITEM, &row, 0)?)?,
+        kind: kind.parse().map_err(|error| corrupt(ITEM, error))?,
+        body: column(ITEM, &row, 2)?,
+        expires_at: UnixTime(unsigned(column(ITEM, &row, 3)?)),
+    }))
+}
+
+pub(super) async fn consumed(
+    reader: &Reader,
+    id: &str,
+    now: UnixTime,
+) -> Result<Option<AccountId>, Error> {
+    if !can_be_kept(id) {
+        return Ok(None);
+    }
+    let row = reader.first(CONSUMED, &[&id, &stored(now.0)]).await?;
+    row.map(|row| account_id(ITEM, column(ITEM, &row, 0)?)).transpose()
+}
+
+pub(super) async fn session_revoked(reader: &Reader, id: &str) -> Result<bool, Error> {
+    if !can_be_kept(id) {
+        return Ok(false);
+    }
+    Ok(reader.first(SESSION_REVOKED, &[&id]).await?.is_some())
+}
+
+pub(super) async fn signing_keys(reader: &Reader) -> Result<Vec<SigningKeyRecord>, Error> {
+    let rows = reader.rows(SIGNING_KEYS, &[]).await?;
+    rows.iter()
+        .map(|row| from_json("a signing key", column("a signing key", row, 0)?))
+        .collect()
+}
+
+pub(super) async fn api_keys(reader: &Reader) -> Result<Vec<ApiKeyRecord>, Error> {
+    let rows = reader.rows(API_KEYS, &[]).await?;
+    rows.iter()
+        .map(|row| from_json("an API key", column("an API key", row, 0)?))
+        .collect()
+}
+
+pub(super) async fn value(reader: &Reader, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    if !can_be_kept(name) {
+        return Ok(None);
+    }
+    let row = reader.first(VALUE, &[&name]).await?;
+    row.map(|row| column("a value", &row, 0)).transpose()
+}
+
+pub(super) async fn control_version(reader: &Reader) -> Result<u64, Error> {
+    let version = control(reader, "version").await?;
+    version.ok_or_else(|| corrupt("the control version", "it is missing"))
+}
+
+pub(super) async fn highest_time(reader: &Reader) -> Result<Option<UnixTime>, Error> {
+    Ok(control(reader, "highest_time").await?.map(UnixTime))
+}
+
+/// A number of the whole store.
+async fn control(reader: &Reader, name: &'static str) -> Result<Option<u64>, Error> {
+    let row = reader.first(CONTROL, &[&name]).await?;
+    let row = row.ok_or_else(|| corrupt(name, "its control row is gone"))?;
+    Ok(column::<Option<i64>>(name, &row, 0)?.map(unsigned))
+}
+
+/// False for a text that no row can hold: PostgreSQL's texts have no NUL.
+pub(super) fn can_be_kept(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// The name of an account that was stored.
+pub(super) fn account_id(what: &str, text: &str) -> Result<AccountId, Error> {
+    AccountId::existing(text).map_err(|error| corrupt(what, error))
+}
+
+/// A serial number that was stored.
+pub(super) fn serial_number(text: &str) -> Result<SerialNumber, Error> {
+    text.parse().map_err(|error| corrupt("a device's serial number", error))
+}
+
+const OWNER: &str = "SELECT account FROM devices WHERE serial = $1
+    UNION ALL SELECT s.account FROM staged s JOIN imports i ON i.number = s.import
+        WHERE s.serial = $1 AND i.state = 'published'";
+
+const OWNER_BY_FINGERPRINT: &str = "SELECT account FROM devices WHERE fingerprint = $1
+    UNION ALL SELECT s.account FROM staged s JOIN imports i ON i.number = s.import
+        WHERE s.fingerprint = $1 AND i.state = 'published'";
+
+/// All fingerprints of a secret count, those of other secrets with an alias in common among them.
+const HOLDER: &str = "WITH own AS (SELECT $1::bytea AS fingerprint
+        UNION SELECT alias FROM fingerprint_aliases WHERE fingerprint = $1),
+    alike AS (SELECT fingerprint FROM own
+        UNION SELECT a.fingerprint FROM fingerprint_aliases a
+            JOIN own ON a.alias = own.fingerprint)
+    SELECT serial FROM (
+        SELECT d.serial FROM devices d JOIN alike USING (fingerprint)
+        UNION ALL SELECT s.serial FROM staged s JOIN alike USING (fingerprint)
+            JOIN imports i ON i.number = s.import WHERE i.state <> 'dropped') AS holders
+    WHERE serial <> $2 ORDER BY serial LIMIT 1";
+
+const SINGLE_USE: &str = "SELECT account, kind, body, expires_at FROM single_use
+    WHERE id = $1 AND expires_at > $2 AND NOT consumed";
+
+const CONSUMED: &str =
+    "SELECT account FROM single_use WHERE id = $1 AND expires_at > $2 AND consumed";
+
+const SESSION_REVOKED: &str = "SELECT id FROM revoked_sessions WHERE id = $1";
+
+const SIGNING_KEYS: &str = "SELECT body FROM signing_keys ORDER BY created_at DESC, number DESC";
+
+const API_KEYS: &str = "SELECT body FROM api_keys ORDER BY created_at, number";
+
+const VALUE: &str = "SELECT value FROM named_values WHERE name = $1";
+
+const CONTROL: &str = "SELECT value FROM control WHERE name = $1";
+
+const ITEM: &str = "a single-use item";

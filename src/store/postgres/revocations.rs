@@ -1,0 +1,88 @@
+//! Revocations.
+
+use super::columns::{column, stored, unsigned};
+use super::read::{account_id, serial_number};
+use super::reader::Reader;
+use crate::id::AccountId;
+use crate::store::{Error, Marks, RevocationLimits, Revocations};
+use crate::time::UnixTime;
+
+/// The revocations of one moment.
+pub(super) async fn revocations(
+    reader: &Reader,
+    (since, now): (UnixTime, UnixTime),
+    limits: RevocationLimits,
+) -> Result<Revocations, Error> {
+    reader.begin_snapshot().await?;
+    let found = listed(reader, (since, now), limits).await?;
+    reader.end_snapshot().await?;
+    Ok(found)
+}
+
+async fn listed(
+    reader: &Reader,
+    (since, now): (UnixTime, UnixTime),
+    limits: RevocationLimits,
+) -> Result<Revocations, Error> {
+    let (since, now) = (stored(since.0), stored(now.0));
+    let mut found = Revocations::default();
+    for row in reader.rows(ACCOUNTS, &[&since, &i64::from(limits.accounts)]).await? {
+        let marks = Marks {
+            generation: unsigned(column(WHAT, &row, 1)?),
+            revoked_before: Some(time(column(WHAT, &row, 2)?)),
+        };
+        found.accounts.push((account_id(WHAT, column(WHAT, &row, 0)?)?, marks));
+    }
+    for row in reader.rows(DEVICES, &[&since, &i64::from(limits.devices)]).await? {
+        let marks = Marks {
+            generation: unsigned(column(WHAT, &row, 3)?),
+            revoked_before: Some(time(column(WHAT, &row, 2)?)),
+        };
+        let serial = serial_number(column(WHAT, &row, 1)?)?;
+        found.devices.push((account_id(WHAT, column(WHAT, &row, 0)?)?, serial, marks));
+    }
+    for row in reader.rows(SESSIONS, &[&now, &i64::from(limits.sessions)]).await? {
+        found.sessions.push((column(WHAT, &row, 0)?, time(column(WHAT, &row, 1)?)));
+    }
+    // Devices and contexts beyond the limits are named by their accounts.
+    for row in reader.rows(DEVICES_BEYOND, &[&since, &i64::from(limits.devices)]).await? {
+        let account = account_id(WHAT, column(WHAT, &row, 0)?)?;
+        found.folded.push((account, time(column(WHAT, &row, 1)?)));
+    }
+    for row in reader.rows(SESSIONS_BEYOND, &[&now, &i64::from(limits.sessions)]).await? {
+        let account = account_id(WHAT, column(WHAT, &row, 0)?)?;
+        found.folded.push((account, time(column(WHAT, &row, 1)?)));
+    }
+    Ok(found)
+}
+
+pub(super) async fn revocations_of(reader: &Reader, account: &AccountId) -> Result<u64, Error> {
+    let row = reader.first(COUNT, &[&account.as_str()]).await?;
+    row.map_or(Ok(0), |row| Ok(unsigned(column(WHAT, &row, 0)?)))
+}
+
+fn time(time: i64) -> UnixTime {
+    UnixTime(unsigned(time))
+}
+
+const WHAT: &str = "a revocation";
+
+const ACCOUNTS: &str = "SELECT id, generation, revoked_before FROM accounts
+    WHERE revoked_before > $1 ORDER BY revoked_before DESC LIMIT $2";
+
+const DEVICES: &str = "SELECT account, serial, revoked_before, generation FROM device_marks
+    WHERE revoked_before > $1 ORDER BY revoked_before DESC, account, serial LIMIT $2";
+
+/// In the order of the list above, so that each device is in one of the two.
+const DEVICES_BEYOND: &str = "SELECT account, revoked_before FROM device_marks
+    WHERE revoked_before > $1 ORDER BY revoked_before DESC, account, serial OFFSET $2";
+
+const SESSIONS: &str = "SELECT id, expires_at FROM revoked_sessions
+    WHERE expires_at > $1 ORDER BY expires_at DESC, id LIMIT $2";
+
+/// In the order of the list above, so that each context is in one of the two.
+const SESSIONS_BEYOND: &str = "SELECT account, revoked_at FROM revoked_sessions
+    WHERE expires_at > $1 ORDER BY expires_at DESC, id OFFSET $2";
+
+const COUNT: &str = "SELECT (SELECT count(*) FROM revoked_sessions WHERE account = $1)
+    + (SELECT count(*) FROM device_marks WHERE account = $1)";
