@@ -11,7 +11,7 @@ use twostep::store::{
 use twostep::time::UnixTime;
 
 /// An interceptor between the verifier and its store.
-pub trait Hook: Send + Sync {
+pub trait Hook<S: Store = SqliteStore>: Send + Sync {
     /// Hears of every read, by the name of the method, before it is made. An error is what the
     /// verifier gets instead.
     fn read(&self, _what: &'static str) -> Result<(), Error> {
@@ -19,23 +19,23 @@ pub trait Hook: Send + Sync {
     }
 
     /// Makes a change, or does something else about it.
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a S, change: Change) -> Answer<'a, Commit> {
         store.commit(change)
     }
 }
 
-pub struct Hooked<H> {
-    pub store: SqliteStore,
+pub struct Hooked<H, S = SqliteStore> {
+    pub store: S,
     pub hook: H,
 }
 
 /// Hooks are shared with the test that looks at them.
-impl<H: Hook> Hook for std::sync::Arc<H> {
+impl<S: Store, H: Hook<S>> Hook<S> for std::sync::Arc<H> {
     fn read(&self, what: &'static str) -> Result<(), Error> {
         (**self).read(what)
     }
 
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a S, change: Change) -> Answer<'a, Commit> {
         (**self).commit(store, change)
     }
 }
@@ -49,7 +49,7 @@ macro_rules! read {
     };
 }
 
-impl<H: Hook> Store for Hooked<H> {
+impl<S: Store, H: Hook<S>> Store for Hooked<H, S> {
     fn commit(&self, change: Change) -> Answer<'_, Commit> {
         self.hook.commit(&self.store, change)
     }

@@ -1,6 +1,7 @@
 //! Shared by the tests: agents, stores, people with their tokens, simulated keys, a browser.
 
 pub mod agent;
+pub mod careless;
 pub mod chromium;
 pub mod device;
 pub mod filled;
@@ -14,6 +15,7 @@ pub mod others;
 pub mod people;
 pub mod pin;
 pub mod process;
+pub mod random;
 pub mod restore;
 pub mod scratch;
 pub mod sockets;

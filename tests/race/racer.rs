@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use test_support::careless::Careless;
 use test_support::hooked::Hooked;
 use test_support::process::Line;
 use test_support::world::NOW;
@@ -14,7 +15,6 @@ use twostep::store::SqliteStore;
 use twostep::testing::FixedClock;
 use twostep::verifier::{Authority, Error, Passcode, Verifier};
 
-use super::careless::Careless;
 use super::round;
 use super::round::{Kind, Round};
 

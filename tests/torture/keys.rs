@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use nix::sys::signal::Signal;
+use test_support::random::Random;
 
 use super::ledger::Fault;
 use super::place::{LIMIT, beside};
-use super::random::Random;
 use super::round::Round;
 
 impl Round {

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use test_support::random::Random;
 use twostep::otp::{Counter, Digits, Hotp, Seed, TimeStepSize, Totp};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
-
-use super::random::Random;
 
 /// The reason of a failed round.
 pub(crate) type Fault = String;

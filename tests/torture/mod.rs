@@ -20,7 +20,6 @@ mod look;
 mod people;
 mod place;
 mod planted;
-mod random;
 mod round;
 mod under;
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use test_support::random::Random;
 
 use super::disk;
 use super::ledger::{Devices, Fault, Ledger};
 use super::place::{Agent, LIMIT, Place};
-use super::random::Random;
 
 /// The operations of a round so far, to be read beside its fault.
 #[derive(Clone, Default)]

@@ -1,16 +1,15 @@
 //! A careless store: it compares revisions first, and writes after that, outside the transaction.
-//! The race test must catch it.
+//! Tests of races must catch it.
 
-use test_support::hooked::Hook;
 use twostep::id::{AccountId, SerialNumber};
-use twostep::store::{
-    Answer, Change, Commit, Conflict, Error, Revision, SqliteStore, Store, Write,
-};
+use twostep::store::{Answer, Change, Commit, Conflict, Error, Revision, Store, Write};
 
-pub(crate) struct Careless;
+use crate::hooked::Hook;
 
-impl Hook for Careless {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+pub struct Careless;
+
+impl<S: Store> Hook<S> for Careless {
+    fn commit<'a>(&'a self, store: &'a S, change: Change) -> Answer<'a, Commit> {
         Box::pin(async move {
             let mut looked = change.clone();
             if rebased(store, &mut looked).await? {
@@ -31,7 +30,7 @@ impl Hook for Careless {
 }
 
 /// Puts the present revisions into a change; returns whether any of them has moved.
-async fn rebased(store: &SqliteStore, change: &mut Change) -> Result<bool, Error> {
+async fn rebased(store: &impl Store, change: &mut Change) -> Result<bool, Error> {
     let mut moved = false;
     for write in &mut change.writes {
         let (seen, present) = match write {
@@ -47,11 +46,11 @@ async fn rebased(store: &SqliteStore, change: &mut Change) -> Result<bool, Error
     Ok(moved)
 }
 
-async fn of_account(store: &SqliteStore, account: &AccountId) -> Result<Revision, Error> {
+async fn of_account(store: &impl Store, account: &AccountId) -> Result<Revision, Error> {
     Ok(store.account(account).await?.unwrap().revision)
 }
 
-async fn of_device(store: &SqliteStore, serial: &SerialNumber) -> Result<Revision, Error> {
+async fn of_device(store: &impl Store, serial: &SerialNumber) -> Result<Revision, Error> {
     let account = store.owner(serial).await?.unwrap();
     Ok(store.account(&account).await?.unwrap().device(serial).unwrap().revision)
 }
