@@ -15,6 +15,7 @@ pub mod others;
 pub mod people;
 pub mod pin;
 pub mod process;
+pub mod proxy;
 pub mod random;
 pub mod restore;
 pub mod scratch;

@@ -1,0 +1,3 @@
+//! Several agents on one store, and what becomes of codes when processes and networks fail.
+
+mod proxy;
