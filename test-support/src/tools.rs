@@ -3,8 +3,8 @@
 //! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a
 //! Python module in the version of `tests/requirements.txt`, `"venv:envoy"` for a program that lies
 //! beside that Python, `"source:webauthn"` for a package that `tests/run` unpacks for its tests,
-//! `"root"` for the rights of root; several are separated by commas. `zz_left_out` finds these
-//! calls and tells what was left out.
+//! `"postgresql"` for the server, `"root"` for the rights of root; several are separated by commas.
+//! `zz_left_out` finds these calls and tells what was left out.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,10 @@ fn pinned(module: &str) -> Option<&'static str> {
         })
 }
 
+pub(crate) fn is_root() -> bool {
+    nix::unistd::Uid::effective().is_root()
+}
+
 fn is_here(tool: &str) -> bool {
     if let Some(program) = tool.strip_prefix("venv:") {
         return beside_python(program).is_file();
@@ -67,7 +71,10 @@ fn is_here(tool: &str) -> bool {
             .is_some_and(|venv| venv.join("sources").join(package).is_dir());
     }
     if tool == "root" {
-        return nix::unistd::Uid::effective().is_root();
+        return is_root();
+    }
+    if tool == "postgresql" {
+        return crate::postgres::programs().is_some();
     }
     match tool.strip_prefix("python:") {
         Some(module) => {
