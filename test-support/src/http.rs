@@ -17,6 +17,8 @@ pub struct Client {
     host: String,
     headers: Vec<(String, String)>,
     open: Mutex<Option<Box<dyn Stream>>>,
+    /// The longest wait for an answer.
+    wait: Duration,
     witness: Option<Arc<Witness>>,
 }
 
@@ -40,6 +42,8 @@ pub struct Answer {
 
 const LOCALHOST: &str = "localhost";
 
+const WAIT: Duration = Duration::from_secs(60);
+
 trait Stream: Read + Write + Send {}
 
 impl<S: Read + Write + Send> Stream for S {}
@@ -52,6 +56,7 @@ impl Client {
             host: LOCALHOST.to_owned(),
             headers: Vec::new(),
             open: Mutex::default(),
+            wait: WAIT,
             witness: None,
         }
     }
@@ -63,6 +68,7 @@ impl Client {
             host: LOCALHOST.to_owned(),
             headers: Vec::new(),
             open: Mutex::default(),
+            wait: WAIT,
             witness: None,
         }
     }
@@ -77,6 +83,7 @@ impl Client {
             host: self.host.clone(),
             headers,
             open: Mutex::default(),
+            wait: self.wait,
             witness: self.witness.clone(),
         }
     }
@@ -90,8 +97,15 @@ impl Client {
             host: host.to_owned(),
             headers,
             open: Mutex::default(),
+            wait: self.wait,
             witness: self.witness.clone(),
         }
+    }
+
+    /// Another connection of a caller who gives up on an answer after this time.
+    #[must_use]
+    pub fn waiting(&self, wait: Duration) -> Client {
+        Client { wait, ..self.to_host(&self.host) }
     }
 
     /// Another connection of a caller with this API key.
@@ -112,6 +126,7 @@ impl Client {
             host: self.host.clone(),
             headers,
             open: Mutex::default(),
+            wait: self.wait,
             witness: Some(Arc::new(witness)),
         }
     }
@@ -208,7 +223,7 @@ impl Client {
         let mut open = self.open.lock().unwrap();
         let mut stream = match open.take() {
             Some(stream) => stream,
-            None => self.to.connect()?,
+            None => self.to.connect(self.wait)?,
         };
         stream.write_all(&[&head, body].concat())?;
         let answer = Answer::read(&mut stream)?;
@@ -220,8 +235,8 @@ impl Client {
 }
 
 impl To {
-    fn connect(&self) -> Result<Box<dyn Stream>> {
-        let wait = Some(Duration::from_secs(60));
+    fn connect(&self, wait: Duration) -> Result<Box<dyn Stream>> {
+        let wait = Some(wait);
         Ok(match self {
             To::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
