@@ -204,6 +204,16 @@ pub enum Write {
         /// The value.
         value: Vec<u8>,
     },
+    /// Keeps a value under a name if the one before is still `seen`; [`Conflict::Revision`] if it is
+    /// another one, or none.
+    ReplaceValue {
+        /// The name.
+        name: String,
+        /// The value that this one was judged from.
+        seen: Vec<u8>,
+        /// The value.
+        value: Vec<u8>,
+    },
     /// Drops a value.
     DropValue {
         /// The name.

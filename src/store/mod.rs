@@ -36,6 +36,7 @@ mod store_keys;
 mod stray;
 #[cfg(feature = "sqlite")]
 mod taken;
+mod task;
 
 pub use action::{Action, EventReason};
 pub use audit::{
@@ -51,8 +52,8 @@ pub use open_error::OpenError;
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, PostgresOptions, PostgresStore};
 pub use records::{
-    Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Marks, Resealable, Revision,
-    RevocationLimits, Revocations, SigningKeyRecord, SingleUse,
+    Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, ListPlace, Marks, Resealable,
+    Revision, RevocationLimits, Revocations, SigningKeyRecord, SingleUse,
 };
 pub use restore_mark::RestoreMark;
 pub use sealed_place::SealedPlace;
@@ -66,6 +67,7 @@ pub use store_keys::{MacKey, StoreKeys};
 pub use stray::Stray;
 #[cfg(feature = "sqlite")]
 pub use taken::Repeated;
+pub use task::Task;
 
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
@@ -114,6 +116,15 @@ pub trait Store: Send + Sync {
     /// The default suits a store whose state in memory may differ from the disk's.
     fn after_unknown(&self) -> AfterUnknown {
         AfterUnknown::EndProcess
+    }
+
+    /// True if this process has the task, which one process at a time has of all that serve from
+    /// this store. A free task becomes its own. It is asked before each piece of the work, since
+    /// another process has the task once this one has ended or does not reach the store.
+    ///
+    /// The default is for stores that one process serves from.
+    fn hold(&self, _task: Task) -> Answer<'_, bool> {
+        Box::pin(std::future::ready(Ok(true)))
     }
 
     /// An account with all its devices, as of one moment.
@@ -185,7 +196,12 @@ pub trait Store: Send + Sync {
     /// A value kept under a name, outside all accounts.
     fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>>;
 
-    /// The highest wall time ever noted.
+    /// The time by the clock of the store's server; none for a store of this machine.
+    fn time(&self) -> Answer<'_, Option<UnixTime>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// The highest wall time ever noted by this machine.
     fn highest_time(&self) -> Answer<'_, Option<UnixTime>>;
 
     /// Sealed secrets that are not sealed under `current`, at most `limit` of them, for re-sealing.

@@ -59,6 +59,8 @@ pub struct AccountSnapshot {
     pub devices: Vec<Enrolled>,
     /// See [`Store::control_version`](crate::store::Store::control_version), as of the same moment.
     pub control_version: u64,
+    /// See [`Store::time`](crate::store::Store::time), as of the same moment.
+    pub store_time: Option<UnixTime>,
 }
 
 /// A device with its revision and its sealed seed.
@@ -112,9 +114,23 @@ pub struct RevocationLimits {
     pub sessions: u32,
 }
 
+/// The place of a list of revocations among all that were read from one store: a list with a later
+/// place knows all that one with an earlier place knows.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct ListPlace {
+    /// The store's epoch, which a restore raises.
+    pub epoch: u64,
+    /// A number that rises with every revocation.
+    pub number: u64,
+}
+
 /// Revocations that may still matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
+    /// The place of this list.
+    pub place: ListPlace,
     /// Accounts that were revoked, with their marks.
     pub accounts: Vec<(AccountId, Marks)>,
     /// Devices of accounts, there or removed, with their marks.

@@ -123,7 +123,13 @@ mod tests {
             ..Account::new(alice, NOW)
         };
         let devices = vec![Enrolled { device, revision: Revision(1), seed: None }];
-        AccountSnapshot { account, revision: Revision(1), devices, control_version: 0 }
+        AccountSnapshot {
+            account,
+            revision: Revision(1),
+            devices,
+            control_version: 0,
+            store_time: None,
+        }
     }
 
     fn proof() -> FreshMfa {

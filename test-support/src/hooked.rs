@@ -18,6 +18,11 @@ pub trait Hook<S: Store = SqliteStore>: Send + Sync {
         Ok(())
     }
 
+    /// The time of the store's server, of which the store told this.
+    fn time(&self, told: Option<UnixTime>) -> Option<UnixTime> {
+        told
+    }
+
     /// Makes a change, or does something else about it.
     fn commit<'a>(&'a self, store: &'a S, change: Change) -> Answer<'a, Commit> {
         store.commit(change)
@@ -33,6 +38,10 @@ pub struct Hooked<H, S = SqliteStore> {
 impl<S: Store, H: Hook<S>> Hook<S> for std::sync::Arc<H> {
     fn read(&self, what: &'static str) -> Result<(), Error> {
         (**self).read(what)
+    }
+
+    fn time(&self, told: Option<UnixTime>) -> Option<UnixTime> {
+        (**self).time(told)
     }
 
     fn commit<'a>(&'a self, store: &'a S, change: Change) -> Answer<'a, Commit> {
@@ -59,7 +68,18 @@ impl<S: Store, H: Hook<S>> Store for Hooked<H, S> {
     }
 
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {
-        read!(self.account(account))
+        let read: Answer<'a, Option<AccountSnapshot>> = read!(self.account(account));
+        Box::pin(async move {
+            let seen = read.await?;
+            Ok(seen.map(|seen| {
+                let store_time = self.hook.time(seen.store_time);
+                AccountSnapshot { store_time, ..seen }
+            }))
+        })
+    }
+
+    fn time(&self) -> Answer<'_, Option<UnixTime>> {
+        Box::pin(async move { Ok(self.hook.time(self.store.time().await?)) })
     }
 
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {

@@ -7,6 +7,7 @@ mod devices;
 mod imports;
 mod keys;
 mod lists;
+mod many;
 mod races;
 mod records;
 mod removed;
@@ -17,6 +18,7 @@ pub use devices::*;
 pub use imports::*;
 pub use keys::*;
 pub use lists::*;
+pub use many::*;
 pub use races::*;
 pub use records::*;
 pub use removed::*;
@@ -52,6 +54,8 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         one_of_many_devices_gets_a_seed,
         the_first_value_of_a_name_stays,
         the_last_value_that_was_put_stays,
+        a_value_is_replaced_if_it_is_what_it_was,
+        a_task_is_held_for_as_long_as_its_store_is_open,
         a_single_use_item_ends_with_its_time,
         a_consumed_item_leaves_a_mark,
         the_newest_items_of_a_kind_stay,
@@ -59,6 +63,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         the_control_version_is_answered_with_accounts_and_commits,
         a_revoked_session_stays_revoked,
         what_was_revoked_is_listed_by_its_time,
+        later_lists_of_revocations_have_a_higher_place,
         revocations_are_counted_and_folded_by_account,
         signing_keys_are_put_and_dropped,
         api_keys_are_put_and_revoked,

@@ -10,7 +10,7 @@ use crate::store::{AuditCursor, Change, Commit, Conflict, ItemKind, SingleUse, S
 use crate::time::UnixTime;
 
 /// Commits all changes at once, and returns what became of each.
-async fn all_at_once(
+pub(super) async fn all_at_once(
     store: &Arc<dyn Store>,
     changes: impl IntoIterator<Item = Change>,
 ) -> Vec<Commit> {
@@ -27,11 +27,11 @@ async fn all_at_once(
     tasks.join_all().await
 }
 
-fn winners(commits: &[Commit]) -> usize {
+pub(super) fn winners(commits: &[Commit]) -> usize {
     commits.iter().filter(|commit| matches!(commit, Commit::Committed(_))).count()
 }
 
-fn losers(commits: &[Commit], conflict: Conflict) -> usize {
+pub(super) fn losers(commits: &[Commit], conflict: Conflict) -> usize {
     commits.iter().filter(|commit| **commit == Commit::Conflict(conflict)).count()
 }
 

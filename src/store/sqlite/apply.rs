@@ -106,6 +106,9 @@ impl Applying<'_> {
                 self.one(Conflict::Revision, sql::VALUE_INIT, (name, value))
             }
             Write::PutValue { name, value } => self.run(sql::VALUE_PUT, (name, value)),
+            Write::ReplaceValue { name, seen, value } => {
+                self.one(Conflict::Revision, sql::VALUE_REPLACE, (name, seen, value))
+            }
             Write::DropValue { name } => self.run(sql::VALUE_DELETE, [name]),
             Write::Reseal { seen, sealed } => self.reseal(seen, sealed),
             Write::NoteTime(time) => self.run(sql::TIME_NOTE, [stored(time.0)]),
@@ -270,7 +273,7 @@ impl Applying<'_> {
             }
             SealedPlace::Value { name } => self.one(
                 Conflict::Revision,
-                sql::VALUE_RESEAL,
+                sql::VALUE_REPLACE,
                 (name, was.as_bytes(), sealed.as_bytes()),
             ),
             SealedPlace::Ceremony { .. } => Err(Fault::Conflict(Conflict::Revision)),

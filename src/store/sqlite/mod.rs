@@ -38,6 +38,7 @@ mod open;
 mod place;
 mod read;
 mod readers;
+mod revoked;
 mod row;
 mod rows;
 mod schema;
@@ -45,6 +46,7 @@ mod seal;
 mod seen;
 mod sql;
 mod sum;
+mod tasks;
 mod transaction;
 mod vet;
 mod vouched;
@@ -75,6 +77,7 @@ use self::connection::Hold;
 use self::fault::Fault;
 use self::readers::Readers;
 use self::row::unsigned;
+use self::tasks::Tasks;
 use self::work::{Done, Work};
 use self::writer::{Health, Job, Writer};
 use crate::device::{Device, DeviceState};
@@ -83,7 +86,7 @@ use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditEnds,
     AuditList, AuditReport, AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error,
     Fingerprint, FleetDevice, KeyNeed, Keyring, OpenError, Resealable, RevocationLimits,
-    Revocations, SealingKeyId, SigningKeyRecord, SingleUse, Store, StoreKeys,
+    Revocations, SealingKeyId, SigningKeyRecord, SingleUse, Store, StoreKeys, Task,
 };
 use crate::time::UnixTime;
 
@@ -116,6 +119,7 @@ struct Open {
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
     health: Arc<Health>,
+    tasks: Tasks,
 }
 
 impl SqliteStore {
@@ -162,9 +166,8 @@ impl SqliteStore {
             .name("twostep-store".to_owned())
             .spawn(move || writer.run(&queue));
         let writer = thread.map_err(|error| OpenError::io(path, &error))?;
-        Ok(SqliteStore {
-            open: Arc::new(Open { readers, jobs: Some(jobs), writer: Some(writer), health }),
-        })
+        let (jobs, writer, tasks) = (Some(jobs), Some(writer), Tasks::default());
+        Ok(SqliteStore { open: Arc::new(Open { readers, jobs, writer, health, tasks }) })
     }
 
     /// Closes the store for all its handles, as dropping the last one does, and waits until the
@@ -258,26 +261,24 @@ impl Store for SqliteStore {
         })
     }
 
+    fn hold(&self, task: Task) -> Answer<'_, bool> {
+        let held = self.open.tasks.hold(self.open.readers.place().path(), task);
+        Box::pin(std::future::ready(held))
+    }
+
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {
         Box::pin(async move { self.here(|conn| read::account(conn, account)) })
     }
 
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
         Box::pin(async move {
-            self.here(|conn| {
-                let owner: Option<String> = read::one(conn, sql::DEVICE_OWNER, [serial.as_str()])?;
-                owner.map(|owner| row::account_id("a device's account", &owner)).transpose()
-            })
+            self.here(|conn| read::owner(conn, sql::DEVICE_OWNER, [serial.as_str()]))
         })
     }
 
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
         Box::pin(async move {
-            self.here(|conn| {
-                let owner: Option<String> =
-                    read::one(conn, sql::DEVICE_OWNER_BY_FINGERPRINT, [fingerprint.0])?;
-                owner.map(|owner| row::parsed("a device's account", &owner)).transpose()
-            })
+            self.here(|conn| read::owner(conn, sql::DEVICE_OWNER_BY_FINGERPRINT, [fingerprint.0]))
         })
     }
 
@@ -349,11 +350,11 @@ impl Store for SqliteStore {
         now: UnixTime,
         limits: RevocationLimits,
     ) -> Answer<'_, Revocations> {
-        Box::pin(self.elsewhere(move |conn| read::revocations(conn, since, now, limits)))
+        Box::pin(self.elsewhere(move |conn| revoked::revocations(conn, since, now, limits)))
     }
 
     fn revocations_of<'a>(&'a self, account: &'a AccountId) -> Answer<'a, u64> {
-        Box::pin(async move { self.here(|conn| read::revocations_of(conn, account)) })
+        Box::pin(async move { self.here(|conn| revoked::revocations_of(conn, account)) })
     }
 
     fn control_version(&self) -> Answer<'_, u64> {

@@ -249,7 +249,7 @@ statements! {
     VALUE_PUT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET
         value = excluded.value";
     VALUE_DELETE = "DELETE FROM named_values WHERE name = ?1";
-    VALUE_RESEAL = "UPDATE named_values SET value = ?3 WHERE name = ?1 AND value = ?2";
+    VALUE_REPLACE = "UPDATE named_values SET value = ?3 WHERE name = ?1 AND value = ?2";
     TIME = concat!("SELECT highest_time, ", intact!(control), " FROM control WHERE id = 1");
     TIME_NOTE = "UPDATE control SET highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1";
     TIME_ACCEPT = "UPDATE control SET highest_time = ?1 WHERE id = 1";

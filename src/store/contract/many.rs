@@ -1,0 +1,56 @@
+//! Rules for a store that several agents serve from.
+
+use std::sync::Arc;
+
+use super::races::{all_at_once, losers, winners};
+use super::sample::*;
+use crate::store::{Commit, Conflict, RevocationLimits, Store, Task, Write};
+use crate::time::UnixTime;
+
+/// `ReplaceValue` goes by the value that its name has.
+pub async fn a_value_is_replaced_if_it_is_what_it_was(store: Arc<dyn Store>) {
+    let replace = |seen: &[u8], value: Vec<u8>| Write::ReplaceValue {
+        name: "place".to_owned(),
+        seen: seen.to_vec(),
+        value,
+    };
+    let missing = answered(store.commit(change([replace(b"", b"1".to_vec())])).await);
+    let conflict = Commit::Conflict(Conflict::Revision);
+    assert_eq!(missing, conflict, "a name without a value has none to replace");
+    made(&store, [Write::PutValue { name: "place".to_owned(), value: b"1".to_vec() }]).await;
+
+    let values = (0..64).map(|number: u8| vec![b'a', number]);
+    let racing = values.map(|value| change([replace(b"1", value)]));
+    let commits = all_at_once(&store, racing).await;
+    assert_eq!(winners(&commits), 1, "one of many replacements of one value is made");
+    assert_eq!(losers(&commits, Conflict::Revision), 63, "the others conflict");
+    let kept = answered(store.value("place").await);
+    assert!(kept.is_some_and(|kept| kept.starts_with(b"a")), "the replacement is kept");
+}
+
+/// A task goes to one holder, and stays with it.
+pub async fn a_task_is_held_for_as_long_as_its_store_is_open(store: Arc<dyn Store>) {
+    for _ in 0..2 {
+        assert!(answered(store.hold(Task::Chores).await), "a free task is held, and stays held");
+    }
+    assert!(answered(store.hold(Task::Webhook).await), "tasks are held one by one");
+}
+
+/// A list that knows more has a higher place, whatever the clocks of its readers say.
+pub async fn later_lists_of_revocations_have_a_higher_place(store: Arc<dyn Store>) {
+    with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
+    let read = async || {
+        let limits = RevocationLimits { accounts: 10, devices: 10, sessions: 10 };
+        answered(store.revocations(UnixTime(0), NOW, limits).await).place
+    };
+    let mut last = read().await;
+    for round in 1..4 {
+        assert!(read().await >= last, "the place never falls");
+        let seen = snapshot(&store, "alice").await;
+        let account = seen.account.with_sessions_revoked(UnixTime(NOW.0 + round));
+        made(&store, [Write::UpdateAccount { seen: seen.revision, account }]).await;
+        let place = read().await;
+        assert!(place > last, "a revocation raises the place: {last:?}, then {place:?}");
+        last = place;
+    }
+}
