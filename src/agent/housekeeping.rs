@@ -9,7 +9,7 @@ use crate::agent::state::{Shared, State};
 use crate::agent::stop::{Stop, Why};
 use crate::session::Issuer;
 use crate::store;
-use crate::store::{AfterUnknown, Store};
+use crate::store::{AfterUnknown, Store, Task};
 use crate::verifier::{Error, Verifier};
 
 /// Works until it is aborted.
@@ -23,7 +23,7 @@ pub(crate) async fn run(state: Shared) {
     };
     let (mut probe, mut refusals, mut expiry) = (every(PROBE), every(REFUSALS), every(EXPIRY));
     let mut checkpoints = interval_at(Instant::now() + CHECKPOINT, CHECKPOINT);
-    let (mut stepped, mut was_ready) = (None, true);
+    let (mut stepped, mut was_ready, mut held) = (None, true, false);
     loop {
         let done = tokio::select! {
             _ = probe.tick() => {
@@ -41,17 +41,31 @@ pub(crate) async fn run(state: Shared) {
                     tracing::info!("ready again");
                 }
                 was_ready = ready.is_ok();
+                // The agent that did the chores has ended: they may be long due.
+                let holds = verifier.store().hold(Task::Chores).await.unwrap_or(false);
+                if holds && !held {
+                    expiry.reset_immediately();
+                }
+                held = holds;
                 // Probe more often while not ready: a store that has room again is found soon.
                 probe = every(if ready.is_ok() { PROBE } else { PROBE_AGAIN });
                 probe.reset();
                 ready
             }
             _ = refusals.tick() => verifier.write_refusals().await,
-            _ = checkpoints.tick() => checkpoint(issuer).await,
-            _ = expiry.tick() => expire(verifier, issuer, keep_audit).await,
+            _ = checkpoints.tick() => chore(verifier, checkpoint(issuer)).await,
+            _ = expiry.tick() => chore(verifier, expire(verifier, issuer, keep_audit)).await,
         };
         report(done, &state.stop, &**verifier.store());
     }
+}
+
+/// Does a piece of work that one agent does for all that serve from the store.
+async fn chore(
+    verifier: &Verifier,
+    work: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    if verifier.store().hold(Task::Chores).await? { work.await } else { Ok(()) }
 }
 
 /// Probes the verifier and its store. The read also shows whether the store's
@@ -81,6 +95,11 @@ async fn checkpoint(issuer: &Issuer) -> Result<(), Error> {
 /// an older one.
 pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
     loop {
+        // Another agent of the store seals them, or did.
+        if verifier.store().hold(Task::Chores).await.is_ok_and(|held| !held) {
+            tokio::time::sleep(RESEAL_AGAIN).await;
+            continue;
+        }
         match verifier.older_sealing_keys().await {
             Ok(older) if older.is_empty() => return,
             Ok(older) => {

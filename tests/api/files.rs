@@ -15,6 +15,16 @@ use super::admin;
 
 const SOON: Duration = Duration::from_secs(20);
 
+/// A store after a clean stop, and its locks.
+const FILES: [&str; 6] = [
+    "store.db",
+    "store.db.chain-1",
+    "store.db.lock",
+    "store.db.task-chores",
+    "store.db.turn",
+    "store.db.witness",
+];
+
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
@@ -38,11 +48,7 @@ fn a_stopped_agent_leaves_its_store_in_one_file() {
         assert_eq!(agent.ended_within(SOON).code(), Some(0), "{}", agent.log());
         drop(idle);
         let folder = agent.into_folder();
-        assert_eq!(
-            names(folder.path()),
-            ["store.db", "store.db.chain-1", "store.db.lock", "store.db.turn", "store.db.witness"],
-            "{signal}"
-        );
+        assert_eq!(names(folder.path()), FILES, "{signal}");
         let copy = tempfile::tempdir().unwrap();
         for name in ["store.db", "sealing.key"] {
             fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
@@ -64,17 +70,11 @@ fn an_agent_that_cannot_start_leaves_its_store_in_one_file() {
     fs::write(&key, format!("{}\n", *twostep::store::Keyring::new_key().unwrap())).unwrap();
     let (folder, log) = Agent::fails(folder, "");
     assert!(log.contains("sealed under another key"), "{log}");
-    assert_eq!(
-        names(folder.path()),
-        ["store.db", "store.db.chain-1", "store.db.lock", "store.db.turn", "store.db.witness"]
-    );
+    assert_eq!(names(folder.path()), FILES);
     fs::write(&key, right).unwrap();
     fs::create_dir(folder.path().join("agent.sock")).unwrap();
     let (folder, _) = Agent::fails(folder, "");
-    assert_eq!(
-        names(folder.path()),
-        ["store.db", "store.db.chain-1", "store.db.lock", "store.db.turn", "store.db.witness"]
-    );
+    assert_eq!(names(folder.path()), FILES);
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod restored;
 mod roles;
 mod routes;
 mod security_keys;
+mod several;
 mod strict;
 mod usernameless;
 

@@ -3,7 +3,8 @@
 //!
 //! The audit log is the queue. Each listener has a cursor in the store, so that a restart loses no
 //! event; an event whose delivery the end of the agent interrupted is delivered again, under the
-//! same id. Each listener retries its own failures.
+//! same id. Each listener retries its own failures. Of the agents of one store, the one that holds
+//! a listener's task delivers to it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::agent::events::notice::Notice;
 use crate::agent::events::webhook::Webhook;
 use crate::agent::program::Program;
 use crate::agent::state::{Shared, State};
-use crate::store::{AuditCursor, Change, Write};
+use crate::store::{AuditCursor, Change, Commit, Task, Write};
 use crate::time::UnixTime;
 use crate::{store, verifier};
 
@@ -36,6 +37,15 @@ struct Cursor {
     place: AuditCursor,
     /// The place last stored, and when.
     kept: (AuditCursor, Instant),
+    /// The value as it was last stored; none before the first time.
+    value: Option<Vec<u8>>,
+}
+
+/// The end of a listener's work, for now.
+enum Ended {
+    /// Another agent has the listener's task.
+    Elsewhere,
+    Failed(verifier::Error),
 }
 
 /// Starts one task for each listener in the configuration.
@@ -55,16 +65,22 @@ pub(in crate::agent) fn start(state: &Shared) -> Result<Vec<JoinHandle<()>>, Str
 /// Delivers until it is aborted.
 async fn tell_on(state: Shared, listener: Listener) {
     loop {
-        let Err(error) = follow(&state, &listener).await;
-        tracing::error!(%error, "events wait");
-        sleep(LONGEST_WAIT).await;
+        match follow(&state, &listener).await {
+            Err(Ended::Elsewhere) => sleep(ASK).await,
+            Err(Ended::Failed(error)) => {
+                tracing::error!(%error, "events wait");
+                sleep(AFTER_FAILURE).await;
+            }
+        }
     }
 }
 
-async fn follow(state: &State, listener: &Listener) -> Result<Infallible, verifier::Error> {
+async fn follow(state: &State, listener: &Listener) -> Result<Infallible, Ended> {
     let store = state.verifier.store();
+    listener.held(state).await?;
     let mut cursor = Cursor::open(state, listener.name()).await?;
     loop {
+        listener.held(state).await?;
         let rows = store.audit(cursor.place.clone(), PAGE).await?;
         let idle = rows.is_empty();
         for row in rows {
@@ -72,7 +88,7 @@ async fn follow(state: &State, listener: &Listener) -> Result<Infallible, verifi
             if let Some(notice) = Notice::of(row).filter(|notice| {
                 notice.time >= cursor.from && state.config.events.tells(notice.kind)
             }) {
-                listener.tell(state, &notice).await;
+                listener.tell(state, &notice).await?;
                 cursor.keep(state).await?;
             }
         }
@@ -93,10 +109,24 @@ impl Listener {
         }
     }
 
-    /// Delivers one event, with retries for up to a day.
-    async fn tell(&self, state: &State, notice: &Notice) {
+    fn task(&self) -> Task {
+        match self {
+            Listener::Program(_) => Task::Program,
+            Listener::Webhook(_) => Task::Webhook,
+        }
+    }
+
+    /// Fails unless this agent has the listener's task.
+    async fn held(&self, state: &State) -> Result<(), Ended> {
+        let held = state.verifier.store().hold(self.task()).await?;
+        if held { Ok(()) } else { Err(Ended::Elsewhere) }
+    }
+
+    /// Delivers one event, with retries for up to a day while this agent has the task.
+    async fn tell(&self, state: &State, notice: &Notice) -> Result<(), Ended> {
         let (begun, mut wait) = (Instant::now(), FIRST_WAIT);
         loop {
+            self.held(state).await?;
             let told = match self {
                 Listener::Program(program) => run(program, notice).await,
                 Listener::Webhook(webhook) => {
@@ -105,7 +135,7 @@ impl Listener {
             };
             state.metrics.told(self.name(), told.is_ok());
             match told {
-                Ok(()) => return,
+                Ok(()) => return Ok(()),
                 Err(DeliveryError::Failed(reason)) if begun.elapsed() < GIVEN_UP => {
                     tracing::warn!(
                         by = self.name(),
@@ -121,7 +151,7 @@ impl Listener {
                         reason,
                         "an event was not told"
                     );
-                    return;
+                    return Ok(());
                 }
             }
             sleep(wait).await;
@@ -139,42 +169,61 @@ async fn run(program: &Program, notice: &Notice) -> Result<(), DeliveryError> {
 
 impl Cursor {
     /// The stored cursor. A new listener begins at the present.
-    async fn open(state: &State, listener: &str) -> Result<Cursor, verifier::Error> {
+    async fn open(state: &State, listener: &str) -> Result<Cursor, Ended> {
         let name = format!("events.{listener}");
         let kept = state.verifier.store().value(&name).await?;
         let Some(kept) = kept else {
             let from = state.verifier.clock().read().wall;
             let kept = (AuditCursor::start(), Instant::now());
-            let mut cursor = Cursor { name, from, place: AuditCursor::start(), kept };
+            let place = AuditCursor::start();
+            let mut cursor = Cursor { name, from, place, kept, value: None };
             cursor.keep(state).await?;
             return Ok(cursor);
         };
+        let value = kept;
         let read = || {
-            let (place, from) = std::str::from_utf8(&kept).ok()?.split_once(' ')?;
+            let (place, from) = std::str::from_utf8(&value).ok()?.split_once(' ')?;
             Some((place.parse::<AuditCursor>().ok()?, UnixTime(from.parse().ok()?)))
         };
         let (place, from) = read().ok_or_else(|| {
             store::Error::Corrupt(format!("the value {name} is no place in the audit log"))
         })?;
         let kept = (place.clone(), Instant::now());
-        Ok(Cursor { name, from, place, kept })
+        Ok(Cursor { name, from, place, kept, value: Some(value) })
     }
 
-    async fn keep(&mut self, state: &State) -> Result<(), verifier::Error> {
+    /// Stores the place, unless another agent has moved it since.
+    async fn keep(&mut self, state: &State) -> Result<(), Ended> {
         let value = format!("{} {}", self.place, self.from.0).into_bytes();
-        let write = Write::PutValue { name: self.name.clone(), value };
-        let _ = state
-            .verifier
-            .store()
-            .commit(Change { account: None, writes: vec![write], audit: Vec::new() })
-            .await?;
-        self.kept = (self.place.clone(), Instant::now());
+        let (name, new) = (self.name.clone(), value.clone());
+        let write = match self.value.take() {
+            Some(seen) => Write::ReplaceValue { name, seen, value: new },
+            None => Write::InitValue { name, value: new },
+        };
+        let change = Change { account: None, writes: vec![write], audit: Vec::new() };
+        match state.verifier.store().commit(change).await? {
+            Commit::Committed(_) => {}
+            Commit::Conflict(_) => return Err(Ended::Elsewhere),
+        }
+        (self.kept, self.value) = ((self.place.clone(), Instant::now()), Some(value));
         Ok(())
+    }
+}
+
+impl From<store::Error> for Ended {
+    fn from(error: store::Error) -> Ended {
+        Ended::Failed(error.into())
     }
 }
 
 /// The interval between reads of the audit log.
 const POLL: Duration = Duration::from_millis(500);
+
+/// The interval at which an agent asks for a task that another one has.
+const ASK: Duration = Duration::from_secs(2);
+
+/// The pause after a failed read or write.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// Rows per read.
 const PAGE: u32 = 1_000;
