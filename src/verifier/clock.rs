@@ -47,6 +47,17 @@ pub enum ClockFault {
         /// Expected time.
         expected: UnixTime,
     },
+    /// The clocks of this machine and of the store's server differ.
+    #[error(
+        "this machine's clock shows {shown}, and that of the store's server {store}: synchronise \
+         both (NTP), and they are believed once they agree"
+    )]
+    Apart {
+        /// Displayed time.
+        shown: UnixTime,
+        /// Time of the store's server.
+        store: UnixTime,
+    },
 }
 
 /// A jump of the wall clock that was believed, because the operating system says that the clock is
@@ -76,6 +87,8 @@ struct State {
     /// The highest time that the store knows.
     noted: Option<UnixTime>,
     last_good: Option<Reading>,
+    /// The last comparison with the clock of the store's server, if they differed.
+    apart: Option<ClockFault>,
     step: Option<ClockStep>,
 }
 
@@ -110,11 +123,22 @@ impl ClockGuard {
         Ok(now)
     }
 
+    /// Compares `now` with the clock of the store's server, if it has one of its own. Clocks that
+    /// differ are not to be trusted until a later comparison finds that they agree.
+    pub(super) fn compare(&self, now: UnixTime, store: Option<UnixTime>) -> Result<(), ClockFault> {
+        let Some(store) = store else { return Ok(()) };
+        let differ = now.0.abs_diff(store.0) > APART.as_secs();
+        let apart = differ.then_some(ClockFault::Apart { shown: now, store });
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).apart = apart;
+        apart.map_or(Ok(()), Err)
+    }
+
     /// The time of a clock that jumped, if the operating system says that it is synchronised.
     async fn stepped(&self, clock: &dyn Clock, store: &dyn Store) -> Result<UnixTime, Error> {
         let _one_at_a_time = self.stepping.lock().await;
         let fault = match self.judge(clock.read()) {
             Ok((now, _)) => return Ok(now),
+            Err(fault @ ClockFault::Apart { .. }) => return Err(fault.into()),
             Err(fault) => fault,
         };
         let Some(to) = clock.synchronised() else { return Err(fault.into()) };
@@ -131,6 +155,7 @@ impl ClockGuard {
             ClockFault::JumpedAhead { expected, .. } => {
                 (ClockStep { to, seconds: seconds(to.0, expected.0) }, Write::NoteTime(to))
             }
+            ClockFault::Apart { .. } => return Err(fault.into()),
         };
         let audit = vec![
             Event::new(to, Action::ClockStepped, &CallerId::new("agent"))
@@ -142,6 +167,7 @@ impl ClockGuard {
             highest: Some(to),
             noted: Some(to),
             last_good: Some(reading),
+            apart: None,
             step: Some(step),
         };
         Ok(to)
@@ -150,6 +176,9 @@ impl ClockGuard {
     /// The present fault of the clock. Read-only.
     fn fault(&self, clock: &dyn Clock) -> Option<ClockFault> {
         let fault = self.read().judge(clock.read()).err()?;
+        if matches!(fault, ClockFault::Apart { .. }) {
+            return Some(fault);
+        }
         if clock.synchronised().is_some() { None } else { Some(fault) }
     }
 
@@ -172,6 +201,9 @@ impl ClockGuard {
 impl State {
     fn judge(&self, reading: Reading) -> Result<(), ClockFault> {
         let shown = reading.wall;
+        if let Some(apart) = self.apart {
+            return Err(apart);
+        }
         if let Some(seen) = self.highest
             && shown.plus(BACKWARD) < seen
         {
@@ -220,6 +252,7 @@ impl Verifier {
             highest: Some(now),
             noted: Some(now),
             last_good: Some(reading),
+            apart: self.core.guard.read().apart,
             step: self.last_clock_step(),
         };
         Ok(now)
@@ -245,6 +278,9 @@ const BACKWARD: Duration = Duration::from_secs(60);
 
 /// Tolerated lead over the time since boot.
 const FORWARD: Duration = Duration::from_secs(3_600);
+
+/// Tolerated distance between the clocks of this machine and of the store's server.
+const APART: Duration = Duration::from_secs(30);
 
 /// Interval at which the highest time is stored.
 const NOTE_EVERY: Duration = Duration::from_secs(60);

@@ -93,6 +93,8 @@ impl Verifier {
         let _turn = self.core.queue.turn(account).await;
         let attempt = || async {
             let seen = self.core.store.account(account).await?;
+            let store_time = seen.as_ref().and_then(|seen| seen.store_time);
+            self.core.guard.compare(now, store_time)?;
             if let Some(seen) = &seen
                 && let Some(dated) = self.marks_dated_back(seen, now)
             {

@@ -292,6 +292,8 @@ impl Verifier {
     pub async fn ready(&self) -> Result<(), Error> {
         self.sealer().await?;
         self.core.store.writable().await?;
+        let store_time = self.core.store.time().await?;
+        self.core.guard.compare(self.core.clock.read().wall, store_time)?;
         self.now().await?;
         Ok(())
     }

@@ -1,6 +1,11 @@
 //! T-CLOCK: a wall clock that jumped is refused, and consumed codes stay consumed at any time it
 //! shows.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::SeqCst;
+
+use test_support::hooked::{Hook, Hooked};
 use test_support::world::{Held, World, refused, watermark};
 use twostep::store::EventReason;
 use twostep::time::UnixTime;
@@ -58,6 +63,7 @@ async fn a_clock_that_jumped_is_not_believed_until_it_is_back() {
                 assert!(!believed && seconds > 0, "{seconds} s");
                 assert_eq!((shown, expected), (world.now(), highest));
             }
+            Some(apart @ ClockFault::Apart { .. }) => panic!("there is no other clock: {apart}"),
         }
         assert_eq!(world.verifier.ready().await.is_ok(), believed, "{seconds} s");
         if !believed {
@@ -354,5 +360,54 @@ async fn a_synchronised_clock_that_moves_a_little_is_no_step() {
             "{seconds} s"
         );
         drop(held);
+    }
+}
+
+/// The clock of a database server.
+struct Server(AtomicU64);
+
+impl Hook for Server {
+    fn time(&self) -> Option<UnixTime> {
+        Some(UnixTime(self.0.load(SeqCst)))
+    }
+}
+
+#[tokio::test]
+async fn clocks_that_differ_by_more_than_thirty_seconds_are_not_believed() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    let server = Arc::new(Server(AtomicU64::new(world.now().0)));
+    let verifier = world.verifier_on(Hooked { store: world.store(), hook: Arc::clone(&server) });
+    for (seconds, believed) in [(0, true), (30, true), (31, false), (-30, true), (-31, false)] {
+        world.pass(60);
+        let now = world.now();
+        server.0.store(now.0.saturating_add_signed(seconds), SeqCst);
+        let before = world.device(&held).await;
+        let code = held.code(now);
+        let answer = verifier.verify_code(&held.account, &held.serial, code).await;
+        if believed {
+            let _verified = answer.unwrap();
+            assert_eq!(verifier.clock_fault(), None, "{seconds} s");
+            continue;
+        }
+        let store = UnixTime(server.0.load(SeqCst));
+        let apart = ClockFault::Apart { shown: now, store };
+        assert!(matches!(answer, Err(Error::Clock(fault)) if fault == apart), "{seconds} s");
+        assert_eq!(world.device(&held).await, before, "nothing is decided, nothing is spent");
+        // No context is believed by such a clock either, and no administrator makes it right.
+        assert_eq!(verifier.clock_fault(), Some(apart));
+        assert!(matches!(verifier.ready().await, Err(Error::Clock(_))), "{seconds} s");
+        verifier.accept_clock().await.unwrap();
+        assert!(matches!(verifier.ready().await, Err(Error::Clock(_))), "{seconds} s");
+        world.clock.set_synchronised(true);
+        assert!(matches!(verifier.ready().await, Err(Error::Clock(_))), "{seconds} s");
+        world.clock.set_synchronised(false);
+
+        server.0.store(now.0, SeqCst);
+        verifier.ready().await.unwrap();
+        let _verified = verifier
+            .verify_code(&held.account, &held.serial, held.code(now))
+            .await
+            .unwrap_or_else(|error| panic!("{seconds} s, and back: {error}"));
     }
 }
