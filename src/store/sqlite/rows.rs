@@ -7,10 +7,11 @@
 /// The arguments of `row_moved` and `row_intact` behind the tag, for a row of this table: the kind
 /// of row, its place, its version (a number that only rises, or NULL), and all other columns.
 macro_rules! row {
+    // The devices are read for a store that has tags alone.
     (accounts) => {
         "'account', id, revision, generation, revoked_before, removed, devices, active, body, \
-         (SELECT group_concat(serial || ' ' || state, ' ') FROM \
-         (SELECT serial, state FROM devices WHERE account = id ORDER BY serial))"
+         CASE WHEN row_keyed() THEN (SELECT group_concat(serial || ' ' || state, ' ') FROM \
+         (SELECT serial, state FROM devices WHERE account = id ORDER BY serial)) END"
     };
     (devices) => {
         row!(devices, "revision", "body")
