@@ -110,12 +110,16 @@ impl Loads {
 
 /// The accounts in these rows, by their names.
 fn snapshots(rows: &[Row]) -> Result<BTreeMap<String, Loaded>, Error> {
-    let mut control_version = None;
+    let mut control = None;
     let mut found: BTreeMap<String, Result<Found, Error>> = BTreeMap::new();
     for row in rows {
         let name: Option<String> = column(LOADED, row, 1)?;
         match name {
-            None => control_version = Some(unsigned(column("the control version", row, 2)?)),
+            None => {
+                let version = unsigned(column("the control version", row, 2)?);
+                let time = unsigned(column("the server's time", row, 5)?);
+                control = Some((version, UnixTime(time)));
+            }
             Some(name) => {
                 let of = found.entry(name).or_insert_with(|| Ok(Found::default()));
                 let added = match of {
@@ -128,10 +132,9 @@ fn snapshots(rows: &[Row]) -> Result<BTreeMap<String, Loaded>, Error> {
             }
         }
     }
-    let control_version =
-        control_version.ok_or_else(|| corrupt("the control version", "its row is gone"))?;
+    let control = control.ok_or_else(|| corrupt("the control version", "its row is gone"))?;
     let snapshot = |(name, of): (String, Result<Found, Error>)| {
-        let loaded = of.and_then(|found| found.snapshot(&name, control_version));
+        let loaded = of.and_then(|found| found.snapshot(&name, control));
         (name, loaded)
     };
     Ok(found.into_iter().map(snapshot).collect())
@@ -157,7 +160,7 @@ impl Found {
     }
 
     /// The account, with the staged devices of published imports as if they had been inserted.
-    fn snapshot(mut self, name: &str, control_version: u64) -> Loaded {
+    fn snapshot(mut self, name: &str, (control_version, time): (u64, UnixTime)) -> Loaded {
         if let Some((count, at)) = self.staged {
             let (account, revision) = match self.account {
                 Some(there) => there,
@@ -171,7 +174,8 @@ impl Found {
         }
         let Some((account, revision)) = self.account else { return Ok(None) };
         self.devices.sort_by(|one, other| one.device.serial.cmp(&other.device.serial));
-        Ok(Some(AccountSnapshot { account, revision, devices: self.devices, control_version }))
+        let (devices, store_time) = (self.devices, Some(time));
+        Ok(Some(AccountSnapshot { account, revision, devices, control_version, store_time }))
     }
 }
 
@@ -183,7 +187,8 @@ const ACCOUNTS: &str = "SELECT 0, id, revision, body, NULL::bytea, NULL::bigint
     UNION ALL SELECT 1, s.account, s.revision, s.body, s.seed, i.staged_at
         FROM staged s JOIN imports i ON i.number = s.import
         WHERE s.account = ANY($1) AND i.state = 'published'
-    UNION ALL SELECT 2, NULL, value, NULL, NULL, NULL FROM control WHERE name = 'version'";
+    UNION ALL SELECT 2, NULL, value, NULL, NULL, extract(epoch FROM clock_timestamp())::bigint
+        FROM control WHERE name = 'version'";
 
 /// The first column of an account's own row.
 const ACCOUNT: i32 = 0;

@@ -105,6 +105,13 @@ pub(super) async fn highest_time(reader: &Reader) -> Result<Option<UnixTime>, Er
     Ok(control(reader, "highest_time").await?.map(UnixTime))
 }
 
+/// The time by the server's clock.
+pub(super) async fn time(reader: &Reader) -> Result<Option<UnixTime>, Error> {
+    let row = reader.first(TIME, &[]).await?;
+    row.map(|row| Ok(UnixTime(unsigned(column("the server's time", &row, 0)?))))
+        .transpose()
+}
+
 /// A number of the whole store.
 async fn control(reader: &Reader, name: &'static str) -> Result<Option<u64>, Error> {
     let row = reader.first(CONTROL, &[&name]).await?;
@@ -164,3 +171,5 @@ const VALUE: &str = "SELECT value FROM named_values WHERE name = $1";
 const CONTROL: &str = "SELECT value FROM control WHERE name = $1";
 
 const ITEM: &str = "a single-use item";
+
+const TIME: &str = "SELECT extract(epoch FROM clock_timestamp())::bigint";

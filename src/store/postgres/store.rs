@@ -133,6 +133,10 @@ impl Store for PostgresStore {
         reads!(self, |reader| read::value(reader, name))
     }
 
+    fn time(&self) -> Answer<'_, Option<UnixTime>> {
+        reads!(self, |reader| read::time(reader))
+    }
+
     fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
         reads!(self, |reader| read::highest_time(reader))
     }
