@@ -204,8 +204,8 @@ pub enum Write {
         /// The value.
         value: Vec<u8>,
     },
-    /// Keeps a value under a name if the one before is still `seen`; [`Conflict::Revision`] if it is
-    /// another one, or none.
+    /// Keeps a value under a name if the one before is still `seen`; [`Conflict::Revision`] if it
+    /// is another one, or none.
     ReplaceValue {
         /// The name.
         name: String,

@@ -52,7 +52,7 @@ fn told_about(store: &Path, account: &str) {
 }
 
 #[test]
-fn an_event_is_told_by_one_agent_and_by_the_next_when_that_one_dies() {
+fn an_event_is_told_once_and_by_the_next_agent_after_a_death() {
     let store = tempfile::tempdir().unwrap();
     let agents = [agent_on(store.path()), agent_on(store.path()), agent_on(store.path())];
     for (number, agent) in (1..).zip(&agents) {
@@ -75,7 +75,7 @@ fn an_event_is_told_by_one_agent_and_by_the_next_when_that_one_dies() {
     drop(second);
     add(&admin(&third), "mallory");
     told_about(store.path(), "mallory");
-    // What an agent told as it was killed is told again, under the same id.
+    // An event that was told by a killed agent may be told again, under the same id.
     let after = told(store.path());
     let ids: BTreeSet<&str> = after.iter().map(|(_, id)| id.as_str()).collect();
     assert_eq!(ids.len(), 14, "no event is lost: {after:#?}");

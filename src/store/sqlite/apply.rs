@@ -12,8 +12,8 @@ use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
 use crate::store::rules::Counts;
 use crate::store::{
-    Account, ChainId, Change, Committed, Conflict, Fingerprint, Links, Marks, Resealable, Revision,
-    Sealed, SealedPlace, SigningKeyRecord, SingleUse, Write, rules,
+    Account, ApiKeyRecord, ChainId, Change, Committed, Conflict, Fingerprint, Links, Marks,
+    Resealable, Revision, Sealed, SealedPlace, SigningKeyRecord, SingleUse, Write, rules,
 };
 use crate::time::UnixTime;
 
@@ -97,10 +97,7 @@ impl Applying<'_> {
             Write::PutSigningKey(key) => self.put_signing_key(key),
             Write::RetireSigningKey { kid, at } => self.retire_signing_key(kid, *at),
             Write::DropSigningKey { kid } => self.control(sql::SIGNING_KEY_DROP, [kid]),
-            Write::PutApiKey(key) => {
-                let values = (&key.id, stored(key.created_at.0), to_json(key)?);
-                self.control(sql::API_KEY_INSERT, values)
-            }
+            Write::PutApiKey(key) => self.put_api_key(key),
             Write::RevokeApiKey { id } => self.control(sql::API_KEY_DELETE, [id]),
             Write::InitValue { name, value } => {
                 self.one(Conflict::Revision, sql::VALUE_INIT, (name, value))
@@ -114,6 +111,11 @@ impl Applying<'_> {
             Write::NoteTime(time) => self.run(sql::TIME_NOTE, [stored(time.0)]),
             Write::AcceptTime(time) => self.run(sql::TIME_ACCEPT, [stored(time.0)]),
         }
+    }
+
+    fn put_api_key(&self, key: &ApiKeyRecord) -> Result<(), Fault> {
+        let values = (&key.id, stored(key.created_at.0), to_json(key)?);
+        self.control(sql::API_KEY_INSERT, values)
     }
 
     fn create_account(&self, account: &Account) -> Result<(), Fault> {
