@@ -52,7 +52,7 @@ fn told_about(store: &Path, account: &str) {
 }
 
 #[test]
-fn an_event_is_told_once_and_by_the_next_agent_after_a_death() {
+fn an_event_is_told_once_by_one_of_three_agents() {
     let store = tempfile::tempdir().unwrap();
     let agents = [agent_on(store.path()), agent_on(store.path()), agent_on(store.path())];
     for (number, agent) in (1..).zip(&agents) {

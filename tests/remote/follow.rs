@@ -269,7 +269,7 @@ async fn an_older_list_does_not_replace_a_newer_one() {
 
 /// Agents behind one address have clocks of their own, which differ by a few seconds.
 #[tokio::test]
-async fn a_list_that_knows_less_replaces_none_of_an_earlier_date() {
+async fn a_later_date_makes_no_list_newer() {
     older_lists_change_nothing(-3).await;
 }
 
