@@ -370,6 +370,10 @@ pub enum Error {
     /// A commit failed in a way that leaves its result unknown. The caller is refused.
     #[error("the store did not say whether it kept a change: {0}")]
     Unknown(String),
+    /// The store lost changes that it had acknowledged, so nothing is decided from it until an
+    /// operator has restored it.
+    #[error("{0}")]
+    WentBack(String),
     /// A row that was read is not as it was written, or is of another version.
     #[error("the store holds something that cannot be read: {0}")]
     Corrupt(String),

@@ -3,23 +3,42 @@
 //! Every decision is made on the primary. Changes go through lanes, each of which owns a connection
 //! and an audit chain; reads have connections of their own, so that no read waits for a write.
 
+mod acknowledged;
+mod apply;
 mod audit;
 mod audit_check;
+mod batch;
+mod chain;
+mod checks;
 mod columns;
 mod connect_error;
+mod connection;
 mod dial;
+mod expire;
 mod fault;
+mod imports;
+mod insert;
+mod lane;
 mod lanes;
 mod lists;
 mod loads;
+mod locks;
+mod optimistic;
 mod options;
+mod outcome;
 mod read;
 mod reader;
 mod readers;
 mod revocations;
+mod roots;
 mod schema;
 mod secrets;
+mod session;
+mod settle;
+mod sql;
 mod store;
+mod usual;
+mod work;
 
 pub use connect_error::ConnectError;
 pub use options::{BadAddress, PostgresOptions};
@@ -53,12 +72,12 @@ impl PostgresStore {
     pub async fn open(options: PostgresOptions) -> Result<PostgresStore, ConnectError> {
         let place = options.place();
         let failed = |cause| ConnectError::Server { place: place.clone(), cause };
-        let dial = Dial::new(options.config()?, options.single).map_err(failed)?;
+        let dial = Dial::new(&options);
         schema::update(&mut dial.connect().await.map_err(failed)?.client, &place).await?;
         let dial = Arc::new(dial);
         let loads = Loads::new(Arc::clone(&dial));
         let readers = Readers::new(Arc::clone(&dial));
-        let lanes = Lanes::new(dial, options.lanes, options.state).map_err(failed)?;
+        let lanes = Lanes::new(dial, &options).map_err(failed)?;
         Ok(PostgresStore { open: Arc::new(Open { lanes, loads, readers }) })
     }
 }

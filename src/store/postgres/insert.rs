@@ -1,0 +1,106 @@
+//! Devices that are added: a serial number and a secret belong to one device.
+//!
+//! The names of both are locked before, so that nothing is added between the questions.
+
+use super::columns::{column, from_json, kind, state, stored, to_json};
+use super::connection::Connection;
+use super::fault::corrupt;
+use super::outcome::Fault;
+use super::sql;
+use crate::device::{Device, Tombstone};
+use crate::store::{Conflict, Error, Fingerprint, Sealed, rules};
+
+/// Adds a device, and returns it as it was added.
+pub(super) async fn insert(
+    conn: &Connection,
+    device: &Device,
+    seed: Option<&Sealed>,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Device, Fault> {
+    let (serial, account) = (device.serial.as_str(), device.account.as_str());
+    let alike = alike(conn, fingerprint).await?;
+    is_free(conn, serial, &alike).await?;
+    if conn.first::<i64>(sql::ACCOUNT_IS_THERE, &[&account]).await?.is_none() {
+        return Err(Fault::Conflict(Conflict::Revision));
+    }
+    let device = rules::inserted(device, &alike, tombstones(conn, serial, &alike).await?);
+    let fingerprint = fingerprint.as_ref().map(|Fingerprint(bytes)| &bytes[..]);
+    let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
+    let key = key.as_ref().map(|key| &key[..]);
+    let (state, kind) = (state(device.state), kind(&device)?);
+    let (created_at, body) = (stored(device.created_at.0), to_json(&device)?);
+    conn.one(
+        Conflict::SerialTaken,
+        sql::DEVICE_INSERT,
+        &[&serial, &account, &state, &kind, &created_at, &body, &sealed, &key, &fingerprint],
+    )
+    .await?;
+    Ok(device)
+}
+
+/// A device that may be staged, above all that removed devices with its serial number or its
+/// fingerprint had consumed.
+pub(super) async fn above_the_removed(
+    conn: &Connection,
+    device: &Device,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Device, Fault> {
+    let (serial, alike) = (device.serial.as_str(), alike(conn, fingerprint).await?);
+    is_free(conn, serial, &alike).await?;
+    Ok(rules::inserted(device, &alike, tombstones(conn, serial, &alike).await?))
+}
+
+/// All fingerprints of the secret that has this one: devices with any of them stand in each
+/// other's way.
+async fn alike(
+    conn: &Connection,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Vec<Fingerprint>, Fault> {
+    let Some(Fingerprint(bytes)) = fingerprint else { return Ok(Vec::new()) };
+    let rows = conn.rows(sql::FINGERPRINTS_ALIKE, &[&&bytes[..]]).await?;
+    rows.iter()
+        .map(|row| Ok(fingerprint_of(column("a fingerprint", row, 0)?)?))
+        .collect()
+}
+
+/// Fails if a device, or a staged one, has the serial number or one of the fingerprints.
+async fn is_free(
+    conn: &Connection,
+    serial: &str,
+    fingerprints: &[Fingerprint],
+) -> Result<(), Fault> {
+    if conn.first::<bool>(sql::SERIAL_TAKEN, &[&serial]).await?.is_some() {
+        return Err(Fault::Conflict(Conflict::SerialTaken));
+    }
+    let fingerprints = bytes(fingerprints);
+    if conn.first::<bool>(sql::FINGERPRINT_TAKEN, &[&fingerprints]).await?.is_some() {
+        return Err(Fault::Conflict(Conflict::FingerprintTaken));
+    }
+    conn.run(sql::STAGED_GIVES_WAY, &[&serial, &fingerprints]).await?;
+    Ok(())
+}
+
+/// The tombstones of this serial number and of these fingerprints.
+async fn tombstones(
+    conn: &Connection,
+    serial: &str,
+    fingerprints: &[Fingerprint],
+) -> Result<Vec<(Option<Fingerprint>, Tombstone)>, Fault> {
+    let mut found = Vec::new();
+    for row in conn.rows(sql::TOMBSTONES, &[&serial, &bytes(fingerprints)]).await? {
+        let what = "a tombstone";
+        let fingerprint: Option<&[u8]> = column(what, &row, 0)?;
+        let tombstone = from_json(what, column(what, &row, 1)?)?;
+        found.push((fingerprint.map(fingerprint_of).transpose()?, tombstone));
+    }
+    Ok(found)
+}
+
+fn bytes(fingerprints: &[Fingerprint]) -> Vec<&[u8]> {
+    fingerprints.iter().map(|Fingerprint(bytes)| &bytes[..]).collect()
+}
+
+fn fingerprint_of(bytes: &[u8]) -> Result<Fingerprint, Error> {
+    let bytes = bytes.try_into().map_err(|error| corrupt("a fingerprint", error))?;
+    Ok(Fingerprint(bytes))
+}
