@@ -39,6 +39,10 @@ pub enum Error {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The store in a database cannot be opened.
+    #[cfg(feature = "postgres")]
+    #[error("{0}")]
+    Connect(#[from] crate::store::ConnectError),
     /// A sealing key exists, and its store does not.
     #[error(
         "the sealing key {key} is there, and its store {store} is not: put the store, or a \
@@ -65,11 +69,8 @@ pub enum Error {
 
 /// Adds the names of the files to an error at the start.
 pub(super) fn at_start(config: &Config, cause: verifier::Error) -> Error {
-    let store = config
-        .store_url()
-        .file()
-        .map(|file| file.display().to_string())
-        .unwrap_or_default();
+    let url = config.store_url();
+    let store = url.file().map_or_else(|| url.to_string(), |file| file.display().to_string());
     match cause {
         verifier::Error::Key(cause @ (KeyError::Wrong | KeyError::Missing(_))) => {
             Error::KeyUnfit { key: config.key_file().display().to_string(), store, cause }
@@ -81,6 +82,9 @@ pub(super) fn at_start(config: &Config, cause: verifier::Error) -> Error {
 
 /// The next step for the operator of a store that is at fault.
 fn remedy(cause: &verifier::Error, store: &str) -> String {
+    if store.starts_with("postgres://") {
+        return ": see that its primary answers, then start again".to_owned();
+    }
     match cause {
         verifier::Error::Store(store::Error::Corrupt(_)) => {
             format!(": put a backup in its place and run `twostep store restore {store}`")

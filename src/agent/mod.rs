@@ -18,6 +18,7 @@ mod local;
 mod log;
 mod metrics;
 mod net;
+mod opened;
 mod operations;
 pub(crate) mod private;
 mod problem;
@@ -122,7 +123,7 @@ async fn run_logged(
         .map(Arc::new);
     let signals = Signals::take().map_err(system("take signals"))?;
     let key_is_new = !config.key_file().exists();
-    let (state, store) = start::open(bus, clock, config, log).await?;
+    let (state, opened) = start::open(bus, clock, config, log).await?;
     let state = Arc::new(state);
     state.metrics.estate.certificate(tls.as_ref().and_then(|tls| tls.validity()));
     let listeners = Listeners::open(&state.config)?;
@@ -145,7 +146,7 @@ async fn run_logged(
         tracing::error!(%error, "the readings of the last minutes are lost");
     }
     // Aborted tasks may still hold handles of the store: close it for all of them.
-    let closed = store.close().await;
+    let closed = opened.close().await;
     match why {
         Why::Asked => Ok(closed?),
         Why::Failed(reason) => Err(Error::Ended(reason)),

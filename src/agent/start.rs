@@ -1,6 +1,5 @@
 //! Opening the store, the keys and all that stands on them.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +11,11 @@ use crate::agent::fleet::Fleet;
 use crate::agent::local::Local;
 use crate::agent::log::Lossy;
 use crate::agent::metrics::Metrics;
-use crate::agent::private::{folder_of, make_private_folder};
+use crate::agent::opened::{Opened, private_folder};
 use crate::agent::state::State;
 use crate::agent::stop::Stop;
 use crate::session::{Introspector, Issuer, Lifetime, RevocationFeed, SigningAlgorithm};
-use crate::store::sqlite::Standing;
-use crate::store::{Keyring, SqliteStore, sqlite};
+use crate::store::{Keyring, Store};
 use crate::time::Clock;
 use crate::usb::Bus;
 use crate::verifier::{Limits, SecurityKeys, Verifier};
@@ -28,10 +26,10 @@ pub(super) async fn open(
     clock: Arc<dyn Clock>,
     config: Config,
     log: Lossy,
-) -> Result<(State, SqliteStore), Error> {
+) -> Result<(State, Opened), Error> {
     let relying_party = config.relying_party(clock.read().wall).map_err(not_configured)?;
-    let store = open_store(&config)?;
-    let verifier = verifier(&config, &store, clock)?;
+    let opened = Opened::new(&config).await?;
+    let verifier = verifier(&config, Arc::clone(&opened.store), clock)?;
     // A wrong key ends the start. A wrong clock does not: it may be synchronised later, or an
     // administrator may accept it.
     let sealer = verifier.sealer().await.map_err(|error| at_start(&config, error))?;
@@ -52,7 +50,7 @@ pub(super) async fn open(
         revocations: RevocationFeed::new(issuer.clone(), verifier.clone()),
         callers: Callers::new(verifier.clone(), Arc::clone(&config), Arc::clone(&accounts)),
         local: Local::new(bus, &config, &verifier, &stop),
-        backup: Some(Arc::new(store.clone())),
+        backup: opened.backup.clone(),
         config,
         verifier,
         accounts,
@@ -61,39 +59,12 @@ pub(super) async fn open(
         fleet,
         stop,
     };
-    Ok((state, store))
-}
-
-fn open_store(config: &Config) -> Result<SqliteStore, Error> {
-    let url = config.store_url();
-    let Some(file) = url.file() else {
-        return Err(not_configured(
-            "store.url: PostgreSQL is not built into this version; use sqlite:PATH",
-        ));
-    };
-    private_folder(file)?;
-    let key = config.key_file();
-    // The agent makes its key after its store, so a key alone means that the store is lost. An
-    // operator may bring a key of their own before the store exists.
-    if sqlite::standing(file)? == Standing::Nothing
-        && key.exists()
-        && (config.makes_its_key() || file.exists())
-    {
-        return Err(Error::StoreGone {
-            key: key.display().to_string(),
-            store: file.display().to_string(),
-        });
-    }
-    // A key file that is missing, or cannot be read, is told when the verifier needs it.
-    Ok(match Keyring::from_file(&key) {
-        Ok(keyring) => SqliteStore::open_with(file, &keyring)?,
-        Err(_) => SqliteStore::open(file)?,
-    })
+    Ok((state, opened))
 }
 
 fn verifier(
     config: &Config,
-    store: &SqliteStore,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
 ) -> Result<Verifier, Error> {
     let key_file = config.key_file();
@@ -103,7 +74,7 @@ fn verifier(
         devices_per_account: config.limits.devices_per_account,
         pending_per_account: config.limits.pending_devices_per_account,
     };
-    Ok(Verifier::with(Arc::new(store.clone()), keyring, clock, limits))
+    Ok(Verifier::with(store, keyring, clock, limits))
 }
 
 async fn issuer(config: &Config, verifier: &Verifier) -> Result<Issuer, Error> {
@@ -135,13 +106,6 @@ async fn sign_by(issuer: &Issuer, algorithm: SigningAlgorithm) {
             "the signing key was not replaced; start again when this is mended"
         ),
     }
-}
-
-fn private_folder(file: &Path) -> Result<(), Error> {
-    make_private_folder(file).map_err(|reason| Error::System {
-        what: format!("make {}", folder_of(file).display()),
-        reason,
-    })
 }
 
 fn not_configured(problem: impl ToString) -> Error {

@@ -20,8 +20,9 @@ use crate::cli::{output, words};
 /// finish what it is doing; SIGHUP reads certificates and sealing keys again.
 #[derive(clap::Args)]
 pub(super) struct Agent {
-    /// The store of devices [default: a file in the state directory]
-    #[arg(long, value_name = "sqlite:PATH")]
+    /// The store of devices: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE, which many agents
+    /// share [default: a file in the state directory]
+    #[arg(long, value_name = "URL")]
     store: Option<StoreUrl>,
     /// Listen on this address as well; callers there need an API key
     #[arg(long, value_name = "ADDRESS:PORT")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::console::Console;
 use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::refusal::Task;
-use crate::cli::{audit_export, audit_list, store, words};
+use crate::cli::{audit_export, audit_list, database, store, words};
 use crate::store::AuditCursor;
 use crate::wire::{AuditReport, ChainReport};
 use clap::Subcommand;
@@ -28,7 +28,8 @@ pub(super) enum Audit {
     /// Recompute the chain of hashes over all entries; exit 1 if one is missing or was changed
     #[command(group = clap::ArgGroup::new("log").args(["store", "export"]))]
     Verify {
-        /// A store that no agent holds, as a file; otherwise the agent does it
+        /// A store that no agent holds, as a file, or a store in PostgreSQL (postgres://…);
+        /// otherwise the agent does it
         #[arg(long, value_name = "PATH")]
         store: Option<PathBuf>,
         /// The file with its sealing keys [default: the one that an agent of yours would use, if
@@ -71,6 +72,9 @@ impl Audit {
             } => audit_export::compare(path, file, jwks)
                 .map(|(report, covered)| verified(report.into()).note(covered)),
             Audit::Verify { store: Some(path), key, .. } => {
+                if let Some(options) = database::named(Some(path))? {
+                    return Ok(verified(database::look(options).await?.audit.into()));
+                }
                 let found = store::look(path, key.as_deref())?;
                 let unreadable = || {
                     Failure::new(Exit::Refused, "the audit log cannot be read")

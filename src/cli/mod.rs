@@ -14,6 +14,7 @@ mod clock;
 mod completions;
 mod config;
 mod console;
+mod database;
 mod demo;
 mod device;
 mod doctor;

@@ -11,7 +11,7 @@ use crate::cli::console::Console;
 use crate::cli::meant::Meant;
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
-use crate::cli::{exported, words};
+use crate::cli::{database, exported, words};
 use crate::device::Leads;
 use crate::id::CallerId;
 use crate::store::sqlite::{CheckReport, ReadLog, Restored};
@@ -56,7 +56,8 @@ pub(super) enum Store {
     /// Also whether its file, the log and the witness beside it fit together, as at the start of an
     /// agent. It needs no right to write, and leaves no file behind.
     Check {
-        /// The file [default: the one that an agent of yours would serve from]
+        /// The file, or a store in PostgreSQL (postgres://…), which may be in use [default: the one
+        /// that an agent of yours would serve from]
         path: Option<PathBuf>,
         /// The file with its sealing keys, which show that its rows are its own [default: the one
         /// that an agent of yours would use, if you may read it]
@@ -94,7 +95,10 @@ impl Store {
         match self {
             Store::Backup { to, keep } => backup(console, to.as_deref(), *keep).await,
             Store::Restore(wanted) => wanted.run(console).await,
-            Store::Check { path, key } => check(path.as_deref(), key.as_deref()),
+            Store::Check { path, key } => match database::named(path.as_deref())? {
+                Some(options) => database::check(options).await,
+                None => check(path.as_deref(), key.as_deref()),
+            },
         }
     }
 }

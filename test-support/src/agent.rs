@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use twostep::agent::{self, Config};
 
+use crate::stored;
+
 /// An agent that runs, and everything it keeps. It is killed when this is dropped.
 pub struct Agent {
     pub folder: tempfile::TempDir,
@@ -72,10 +74,7 @@ impl Agent {
             text += "\n[socket]\npath = \"agent.sock\"\n";
         }
         if !config.contains("[store]") {
-            text += &format!(
-                "\n[store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n",
-                folder.path().join("store.db").display()
-            );
+            text += &format!("\n{}", stored::table_in(folder.path()));
         }
         let path = folder.path().join("twostep.toml");
         fs::write(&path, text).unwrap();
@@ -83,6 +82,7 @@ impl Agent {
         command
             .args(["--exact", "agent_process", "--nocapture", "--test-threads=1"])
             .env("TWOSTEP_TEST_AGENT", &path);
+        command.env("STATE_DIRECTORY", folder.path());
         command.env_remove("TWOSTEP_SOCKET").stdout(Stdio::null());
         command.stderr(fs::File::create(folder.path().join("log")).unwrap());
         change(&mut command);

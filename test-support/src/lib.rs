@@ -23,6 +23,7 @@ pub mod random;
 pub mod restore;
 pub mod scratch;
 pub mod sockets;
+pub mod stored;
 pub mod timing;
 pub mod tools;
 pub mod window;

@@ -24,6 +24,7 @@ mod looks;
 mod names;
 mod observers;
 mod peers;
+mod postgres;
 mod protected;
 mod proxies;
 mod repeated;

@@ -17,6 +17,7 @@ mod owner;
 mod pam_check;
 mod pam_folders;
 mod policy;
+mod postgres;
 pub(crate) mod program;
 mod qr;
 mod readers;

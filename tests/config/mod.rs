@@ -245,6 +245,7 @@ fn an_error_names_the_line_and_the_key_of_its_value() {
         ("[local]\n", "account_prefix = \"host\\u0007\""),
         ("[presence]\n", "hook_seconds = 61"),
         ("[store]\n", "url = \"mysql://x\""),
+        ("[store]\n", "lanes = 17"),
         ("[store]\n", "audit_days = 0"),
         ("[sessions]\n", "default_seconds = 60"),
         ("[sessions]\n", "algorithm = \"RS256\""),
@@ -521,12 +522,15 @@ fn proxies_get_only_valid_addresses() {
 
 #[test]
 fn a_password_in_a_store_url_is_never_printed() {
-    let config = parse("[store]\nurl = \"postgres://u:canary@h/db\"\n").unwrap();
-    assert!(!format!("{config:?} {}", config.store_url()).contains("canary"));
-    assert_eq!(
-        config.problems(),
-        ["store.url: PostgreSQL is not built into this version; use sqlite:PATH"]
-    );
+    for url in ["postgres://u:canary@h/db", "postgres://u:canary@h/db?no=1"] {
+        let config = parse(&format!("[store]\nurl = \"{url}\"\n")).unwrap();
+        let problems = config.problems();
+        assert!(matches!(&problems[..], [told] if told.starts_with("store.url: ")), "{problems:?}");
+        assert!(!format!("{config:?} {} {problems:?}", config.store_url()).contains("canary"));
+    }
+    let config = parse("[store]\nurl = \"postgres://u@h/db?sslmode=require\"\n").unwrap();
+    assert_eq!(config.store_url().to_string(), "postgres://h:5432/db");
+    assert!(config.problems().is_empty(), "{:?}", config.problems());
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod imports;
 mod killed;
 mod objects;
 mod plans;
+mod postgres;
 mod replaced;
 mod retagged;
 mod schema_steps;
@@ -129,6 +130,16 @@ async fn the_contract_holds_on_one_thread_beside_another_handle() {
         let path = folders.new_path();
         others.lock().unwrap().push(SqliteStore::open(&path).unwrap());
         SqliteStore::open(&path).unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_holds_between_two_handles() {
+    let folders = Folders::default();
+    contract::holds_between(async || {
+        let path = folders.new_path();
+        [SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap()]
     })
     .await;
 }

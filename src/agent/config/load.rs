@@ -116,6 +116,8 @@ impl Config {
             &mut config.socket.path,
             &mut config.verify_socket.path,
             &mut config.store.key_file,
+            &mut config.store.password_file,
+            &mut config.store.ca_file,
             &mut config.policy_file,
         ];
         let relative = places.into_iter().flatten().chain(&mut keys.trust).chain(metadata);

@@ -17,6 +17,7 @@ pub mod reference;
 mod rules;
 mod security_keys;
 mod service;
+mod store;
 mod values;
 
 pub use crate::agent::events::{EventKind, WebhookUrl};
@@ -32,7 +33,8 @@ pub use paths::Paths;
 pub use rules::{AccountPattern, PeerRule, Who};
 pub use security_keys::{MetadataConfig, SecurityKeysConfig};
 pub use service::Service;
-pub use values::{GroupId, LogFormat, LogLevel, MetricsAccess, SocketMode, StoreUrl, UserId};
+pub use store::{PostgresUrl, StoreConfig, StoreUrl};
+pub use values::{GroupId, LogFormat, LogLevel, MetricsAccess, SocketMode, UserId};
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -133,21 +135,6 @@ pub struct SocketConfig {
     pub owner: Option<UserId>,
     /// The group of the socket.
     pub group: Option<GroupId>,
-}
-
-/// The store.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct StoreConfig {
-    /// The store. Unless set: a SQLite file in the state directory.
-    pub url: Option<StoreUrl>,
-    /// The sealing keys. Unless set: `sealing.key` among systemd's credentials, else in the state
-    /// directory.
-    pub key_file: Option<PathBuf>,
-    /// For how many days audit events are kept.
-    #[serde(deserialize_with = "within::<_, _, 1, 36_500>")]
-    pub audit_days: u64,
 }
 
 /// The certificate for TCP.
@@ -347,12 +334,6 @@ impl Default for Config {
             forward: ForwardConfig::default(),
             peers: Vec::new(),
         }
-    }
-}
-
-impl Default for StoreConfig {
-    fn default() -> StoreConfig {
-        StoreConfig { url: None, key_file: None, audit_days: 400 }
     }
 }
 

@@ -97,6 +97,13 @@ impl Paths {
         credential.unwrap_or_else(|| self.own_key_file())
     }
 
+    /// The password for the store: systemd's credential of that name, if it is there.
+    #[cfg(feature = "postgres")]
+    pub(super) fn store_password(&self) -> Option<PathBuf> {
+        let credential = self.credentials.as_ref()?.join(STORE_PASSWORD);
+        credential.exists().then_some(credential)
+    }
+
     /// The sealing key that the agent makes by itself.
     pub(super) fn own_key_file(&self) -> PathBuf {
         self.state.join(KEY_FILE)
@@ -110,6 +117,9 @@ const SYSTEM_CONFIG: &str = "/etc";
 const CONFIG_FILE: &str = "twostep/twostep.toml";
 
 const KEY_FILE: &str = "sealing.key";
+
+#[cfg(feature = "postgres")]
+const STORE_PASSWORD: &str = "store.password";
 
 #[cfg(test)]
 mod tests {

@@ -66,6 +66,23 @@ impl Config {
                     ));
                 }
             }
+            #[cfg(feature = "postgres")]
+            StoreUrl::Postgres(url) => {
+                if let Err(error) = url.options(&self.store) {
+                    problems.push(format!("store.url: {error}"));
+                }
+                let files = [
+                    ("store.password_file", &self.store.password_file),
+                    ("store.ca_file", &self.store.ca_file),
+                ];
+                for (key, file) in files {
+                    let Some(file) = file else { continue };
+                    if let Err(error) = std::fs::File::open(file) {
+                        problems.push(format!("{key}: {}: {error}", file.display()));
+                    }
+                }
+            }
+            #[cfg(not(feature = "postgres"))]
             StoreUrl::Postgres(_) => {
                 problems.push(
                     "store.url: PostgreSQL is not built into this version; use sqlite:PATH"

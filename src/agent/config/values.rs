@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use nix::unistd::{Group, User};
@@ -11,19 +10,6 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::id::DeviceName;
 use crate::webauthn::{Hint, SignatureAlgorithm, judge_algorithms, judge_hints};
-
-/// The store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// `sqlite:PATH`, an absolute path.
-    Sqlite(PathBuf),
-    /// `postgres://…`; may hold a password.
-    Postgres(PostgresUrl),
-}
-
-/// A `postgres://` URL, which prints as nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(String);
 
 /// A user of this system, by name or number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,55 +66,9 @@ pub enum LogFormat {
     Text,
 }
 
-impl FromStr for StoreUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<StoreUrl, &'static str> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(StoreUrl::Postgres(PostgresUrl(text.to_owned())));
-        }
-        let path = text.strip_prefix("sqlite:").ok_or("a store is sqlite:PATH or postgres://…")?;
-        match std::path::absolute(path) {
-            Ok(path) if path.file_name().is_some() => Ok(StoreUrl::Sqlite(path)),
-            _ => Err("sqlite: needs the path of a file behind it"),
-        }
-    }
-}
-
-impl StoreUrl {
-    /// The file of a SQLite store.
-    pub fn file(&self) -> Option<&Path> {
-        match self {
-            StoreUrl::Sqlite(path) => Some(path),
-            StoreUrl::Postgres(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StoreUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            StoreUrl::Postgres(_) => f.write_str("postgres://…"),
-        }
-    }
-}
-
-impl fmt::Debug for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PostgresUrl(..)")
-    }
-}
-
 impl Default for SocketMode {
     fn default() -> SocketMode {
         SocketMode(0o660)
-    }
-}
-
-impl<'de> Deserialize<'de> for StoreUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<StoreUrl, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

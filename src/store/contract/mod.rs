@@ -8,6 +8,7 @@ mod imports;
 mod keys;
 mod lists;
 mod many;
+mod processes;
 mod races;
 mod records;
 mod removed;
@@ -19,6 +20,7 @@ pub use imports::*;
 pub use keys::*;
 pub use lists::*;
 pub use many::*;
+pub use processes::*;
 pub use races::*;
 pub use records::*;
 pub use removed::*;
@@ -81,5 +83,24 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         devices_are_found_by_kind_use_and_drift,
         items_go_with_their_time,
         audit_rows_go_from_the_old_end,
+    );
+}
+
+/// Puts two handles of one store, as two processes have them, to every rule between processes, each
+/// with a new empty store.
+pub async fn holds_between<S: Store + 'static>(new_pair: impl AsyncFn() -> [S; 2]) {
+    macro_rules! rules {
+        ($($rule:ident),* $(,)?) => { $(
+            let [one, other] = new_pair().await;
+            $rule([Arc::new(one), Arc::new(other)]).await;
+        )* };
+    }
+    rules!(
+        one_of_two_changes_that_expect_each_other_is_made,
+        one_of_two_changes_that_expect_each_others_account_is_made,
+        one_of_two_processes_gets_a_seed,
+        one_of_two_processes_gets_a_serial_number,
+        one_of_two_processes_consumes_an_item,
+        two_processes_read_what_either_wrote,
     );
 }

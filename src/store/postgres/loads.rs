@@ -23,6 +23,8 @@ type Loaded = Result<Option<AccountSnapshot>, Error>;
 /// The loads that wait, and the connection that answers them.
 pub(super) struct Loads {
     dial: Arc<Dial>,
+    /// The server's clock is told with each account.
+    tells_time: bool,
     waiting: Mutex<Vec<Waiting>>,
     reader: tokio::sync::Mutex<Option<Reader>>,
 }
@@ -42,8 +44,8 @@ struct Found {
 }
 
 impl Loads {
-    pub(super) fn new(dial: Arc<Dial>) -> Loads {
-        Loads { dial, waiting: Mutex::default(), reader: tokio::sync::Mutex::default() }
+    pub(super) fn new(dial: Arc<Dial>, tells_time: bool) -> Loads {
+        Loads { dial, tells_time, waiting: Mutex::default(), reader: tokio::sync::Mutex::default() }
     }
 
     /// The account with its devices, read after this call began.
@@ -82,7 +84,7 @@ impl Loads {
             return;
         }
         let rows = self.rows(reader, &names).await;
-        let loaded = rows.and_then(|rows| snapshots(&rows));
+        let loaded = rows.and_then(|rows| snapshots(&rows, self.tells_time));
         for Waiting { account, answer } in batch {
             let of = match &loaded {
                 Ok(all) => all.get(account.as_str()).cloned().unwrap_or(Ok(None)),
@@ -109,7 +111,7 @@ impl Loads {
 }
 
 /// The accounts in these rows, by their names.
-fn snapshots(rows: &[Row]) -> Result<BTreeMap<String, Loaded>, Error> {
+fn snapshots(rows: &[Row], tells_time: bool) -> Result<BTreeMap<String, Loaded>, Error> {
     let mut control = None;
     let mut found: BTreeMap<String, Result<Found, Error>> = BTreeMap::new();
     for row in rows {
@@ -118,7 +120,7 @@ fn snapshots(rows: &[Row]) -> Result<BTreeMap<String, Loaded>, Error> {
             None => {
                 let version = unsigned(column("the control version", row, 2)?);
                 let time = unsigned(column("the server's time", row, 5)?);
-                control = Some((version, UnixTime(time)));
+                control = Some((version, tells_time.then_some(UnixTime(time))));
             }
             Some(name) => {
                 let of = found.entry(name).or_insert_with(|| Ok(Found::default()));
@@ -160,7 +162,11 @@ impl Found {
     }
 
     /// The account, with the staged devices of published imports as if they had been inserted.
-    fn snapshot(mut self, name: &str, (control_version, time): (u64, UnixTime)) -> Loaded {
+    fn snapshot(
+        mut self,
+        name: &str,
+        (control_version, store_time): (u64, Option<UnixTime>),
+    ) -> Loaded {
         if let Some((count, at)) = self.staged {
             let (account, revision) = match self.account {
                 Some(there) => there,
@@ -174,7 +180,7 @@ impl Found {
         }
         let Some((account, revision)) = self.account else { return Ok(None) };
         self.devices.sort_by(|one, other| one.device.serial.cmp(&other.device.serial));
-        let (devices, store_time) = (self.devices, Some(time));
+        let devices = self.devices;
         Ok(Some(AccountSnapshot { account, revision, devices, control_version, store_time }))
     }
 }

@@ -9,6 +9,7 @@ mod audit;
 mod audit_check;
 mod batch;
 mod chain;
+mod check;
 mod checks;
 mod columns;
 mod connect_error;
@@ -40,6 +41,7 @@ mod store;
 mod usual;
 mod work;
 
+pub use check::{CheckReport, check};
 pub use connect_error::ConnectError;
 pub use options::{BadAddress, PostgresOptions};
 
@@ -61,6 +63,7 @@ struct Open {
     lanes: Lanes,
     loads: Loads,
     readers: Readers,
+    tells_time: bool,
 }
 
 impl PostgresStore {
@@ -75,10 +78,12 @@ impl PostgresStore {
         let dial = Dial::new(&options);
         schema::update(&mut dial.connect().await.map_err(failed)?.client, &place).await?;
         let dial = Arc::new(dial);
-        let loads = Loads::new(Arc::clone(&dial));
+        let loads = Loads::new(Arc::clone(&dial), options.tells_time);
         let readers = Readers::new(Arc::clone(&dial));
         let lanes = Lanes::new(dial, &options).map_err(failed)?;
-        Ok(PostgresStore { open: Arc::new(Open { lanes, loads, readers }) })
+        Ok(PostgresStore {
+            open: Arc::new(Open { lanes, loads, readers, tells_time: options.tells_time }),
+        })
     }
 }
 

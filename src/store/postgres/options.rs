@@ -18,6 +18,7 @@ pub struct PostgresOptions {
     pub(super) lanes: usize,
     pub(super) single: bool,
     pub(super) state: Option<PathBuf>,
+    pub(super) tells_time: bool,
 }
 
 /// The text is no address of a PostgreSQL store.
@@ -64,6 +65,13 @@ impl PostgresOptions {
     #[must_use]
     pub fn state_directory(self, folder: Option<PathBuf>) -> PostgresOptions {
         PostgresOptions { state: folder, ..self }
+    }
+
+    /// Tells no time of the server, for tests with a clock of their own.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn without_clock(self) -> PostgresOptions {
+        PostgresOptions { tells_time: false, ..self }
     }
 
     /// True for an address of a PostgreSQL store, of any form.
@@ -131,6 +139,7 @@ impl FromStr for PostgresOptions {
             lanes: 2,
             single: false,
             state: None,
+            tells_time: true,
         })
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Reader {
     asking: AtomicBool,
     /// A transaction is open.
     in_snapshot: AtomicBool,
+    /// The longest time of a statement.
+    deadline: Duration,
 }
 
 impl Reader {
@@ -30,9 +32,15 @@ impl Reader {
             prepared: Mutex::default(),
             asking: AtomicBool::new(false),
             in_snapshot: AtomicBool::new(false),
+            deadline: DEADLINE,
         };
         reader.set(SETTINGS).await?;
         Ok(reader)
+    }
+
+    /// Gives statements more time, for reads of whole tables.
+    pub(super) fn patient(self, deadline: Duration) -> Reader {
+        Reader { deadline, ..self }
     }
 
     /// True if the next statement can be asked of it.
@@ -47,7 +55,7 @@ impl Reader {
         sql: &'static str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        self.within(DEADLINE, async {
+        self.within(async {
             let known = self.prepared().get(sql).cloned();
             let statement = match known {
                 Some(statement) => statement,
@@ -84,16 +92,16 @@ impl Reader {
     }
 
     async fn set(&self, sql: &str) -> Result<(), Error> {
-        self.within(DEADLINE, self.link.client.batch_execute(sql)).await
+        self.within(self.link.client.batch_execute(sql)).await
     }
 
     /// The answer to a request, if it comes in time. A server that is frozen never answers, and the
     /// system's own deadlines do not see it.
     async fn within<T>(
         &self,
-        deadline: Duration,
         request: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Error> {
+        let deadline = self.deadline;
         self.asking.store(true, Ordering::Release);
         match timeout(deadline, request).await {
             Ok(answer) => {

@@ -50,6 +50,18 @@ pub(super) async fn update(client: &mut Client, place: &str) -> Result<(), Conne
     transaction.commit().await.map_err(unusable)
 }
 
+/// Fails unless the database has taken every step that this program knows, and changes nothing.
+pub(super) async fn is_current(client: &mut Client, place: &str) -> Result<(), ConnectError> {
+    let transaction = client.transaction().await.map_err(|error| unusable(place, &error))?;
+    match missing(&transaction, place).await?.is_empty() {
+        true => Ok(()),
+        false => Err(ConnectError::Schema {
+            place: place.to_owned(),
+            reason: "it is empty, or of an earlier version".to_owned(),
+        }),
+    }
+}
+
 /// The steps that the database has not taken, with their numbers.
 async fn missing(
     transaction: &Transaction<'_>,

@@ -134,7 +134,10 @@ impl Store for PostgresStore {
     }
 
     fn time(&self) -> Answer<'_, Option<UnixTime>> {
-        reads!(self, |reader| read::time(reader))
+        match self.open.tells_time {
+            true => reads!(self, |reader| read::time(reader)),
+            false => Box::pin(std::future::ready(Ok(None))),
+        }
     }
 
     fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {

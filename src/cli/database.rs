@@ -1,0 +1,63 @@
+//! A look at a store in PostgreSQL, for `store check` and `audit verify`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::agent::config::{Config, StoreUrl};
+use crate::cli::output::{Exit, Failure, Report};
+use crate::cli::words;
+use crate::store::PostgresOptions;
+use crate::store::postgres::{self, CheckReport};
+
+/// The way to the store that was named, or else is configured; none if that is a file.
+pub(super) fn named(store: Option<&Path>) -> Result<Option<PostgresOptions>, Failure> {
+    let bad_input = |error: &dyn std::fmt::Display| Failure::bad_input(error.to_string());
+    let named = store.and_then(Path::to_str).filter(|text| PostgresOptions::is_address(text));
+    if store.is_some() && named.is_none() {
+        return Ok(None);
+    }
+    let config = Config::load(None).map_err(|error| bad_input(&error))?;
+    let url = match named {
+        Some(text) => text.parse().map_err(|error: &str| bad_input(&error))?,
+        None => config.store_url(),
+    };
+    let StoreUrl::Postgres(url) = url else { return Ok(None) };
+    // A look asks for no promise to keep changes.
+    let options = url.options(&config.store).map_err(|error| bad_input(&error))?;
+    Ok(Some(options.single(true)))
+}
+
+/// Reads the whole store.
+pub(super) async fn look(options: PostgresOptions) -> Result<CheckReport, Failure> {
+    let found = postgres::check(options).await;
+    found.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))
+}
+
+/// The report of `store check`.
+pub(super) async fn check(options: PostgresOptions) -> Result<Report, Failure> {
+    let place = options.place();
+    let found = look(options).await?;
+    let mut text = format!(
+        "{place}: {}, {}\n",
+        words::count(found.accounts, "account"),
+        words::count(found.devices, "device")
+    );
+    for problem in &found.problems {
+        text += &format!("  {problem}\n");
+    }
+    text += match found.problems.is_empty() {
+        true => "sound",
+        false => "not sound: do what it says above, or restore a backup from before",
+    };
+    let document = json!({
+        "ok": found.problems.is_empty(),
+        "accounts": found.accounts,
+        "devices": found.devices,
+        "copy": false,
+        "audit_rows": found.audit.rows(),
+        "problems": found.problems,
+    });
+    let exit = if found.problems.is_empty() { Exit::Done } else { Exit::Refused };
+    Ok(Report::new(document, text).exit(exit))
+}
