@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod tasks;
+
 use std::time::Duration;
 
 use test_support::patroni::Cluster;

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
-use twostep::store::{AuditCursor, AuditReport, ChainId, Store};
+use twostep::store::{AuditCursor, AuditReport, ChainId, Store, Task};
 
 use super::*;
 
@@ -181,4 +181,16 @@ fn a_store_of_schema_4_keeps_its_chain() {
     });
     let report = twostep::store::sqlite::check(&path).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_task_of_a_file_goes_to_the_next_handle() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let (one, other) = (SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap());
+    assert!(one.hold(Task::Chores).await.unwrap());
+    assert!(!other.hold(Task::Chores).await.unwrap());
+    assert!(other.hold(Task::Program).await.unwrap(), "each task goes its own way");
+    drop(one);
+    assert!(other.hold(Task::Chores).await.unwrap());
 }

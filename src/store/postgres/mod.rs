@@ -38,6 +38,7 @@ mod session;
 mod settle;
 mod sql;
 mod store;
+mod tasks;
 mod usual;
 mod work;
 
@@ -51,6 +52,7 @@ use self::dial::Dial;
 use self::lanes::Lanes;
 use self::loads::Loads;
 use self::readers::Readers;
+use self::tasks::Tasks;
 
 /// A store in a PostgreSQL database. A handle is cheap to clone.
 #[derive(Clone)]
@@ -63,6 +65,7 @@ struct Open {
     lanes: Lanes,
     loads: Loads,
     readers: Readers,
+    tasks: Tasks,
     tells_time: bool,
 }
 
@@ -80,10 +83,10 @@ impl PostgresStore {
         let dial = Arc::new(dial);
         let loads = Loads::new(Arc::clone(&dial), options.tells_time);
         let readers = Readers::new(Arc::clone(&dial));
+        let tasks = Tasks::new(Arc::clone(&dial));
         let lanes = Lanes::new(dial, &options).map_err(failed)?;
-        Ok(PostgresStore {
-            open: Arc::new(Open { lanes, loads, readers, tells_time: options.tells_time }),
-        })
+        let tells_time = options.tells_time;
+        Ok(PostgresStore { open: Arc::new(Open { lanes, loads, readers, tasks, tells_time }) })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
     AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Fingerprint,
     FleetDevice, KeyNeed, Resealable, RevocationLimits, Revocations, SealingKeyId,
-    SigningKeyRecord, SingleUse, Store, StoreKeys,
+    SigningKeyRecord, SingleUse, Store, StoreKeys, Task,
 };
 use crate::time::UnixTime;
 
@@ -50,6 +50,10 @@ impl Store for PostgresStore {
     /// The connection is given up, and the lane begins anew with what the server has.
     fn after_unknown(&self) -> AfterUnknown {
         AfterUnknown::GoOn
+    }
+
+    fn hold(&self, task: Task) -> Answer<'_, bool> {
+        Box::pin(self.open.tasks.hold(task))
     }
 
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {
