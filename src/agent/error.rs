@@ -89,6 +89,8 @@ fn remedy(cause: &verifier::Error, store: &str) -> String {
         verifier::Error::Store(store::Error::Corrupt(_)) => {
             format!(": put a backup in its place and run `twostep store restore {store}`")
         }
+        // The message says it.
+        verifier::Error::Store(store::Error::WentBack(_)) => String::new(),
         verifier::Error::Store(store::Error::Full(_)) => {
             ": make room on it, then start again".to_owned()
         }

@@ -214,11 +214,19 @@ fn store_failed(error: &store::Error) -> Problem {
             "the store's disk is full: nothing was changed; make room on it, and the agent goes \
              on by itself"
         }
+        store::Error::WentBack(_) => {
+            "the store has forgotten changes that it had acknowledged: nothing is decided until an \
+             administrator has restored it (twostep store restore)"
+        }
         _ => "the store does not answer",
     };
     let problem = Problem::new(ProblemCode::ServiceUnavailable, detail);
     let in_doubt = matches!(error, store::Error::Unknown(_));
-    Problem { in_doubt, ..problem.because(Reason::Store).retry_after(1) }
+    let problem = match error {
+        store::Error::WentBack(_) => problem.because(Reason::StoreWentBack).retry_after(60),
+        _ => problem.because(Reason::Store).retry_after(1),
+    };
+    Problem { in_doubt, ..problem }
 }
 
 fn key_failed(error: &KeyError) -> Problem {

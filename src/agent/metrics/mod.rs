@@ -26,6 +26,7 @@ use crate::agent::fleet::Fleet;
 use crate::agent::log::Lossy;
 use crate::fleet::LEVELS;
 use crate::session::AnyContext;
+use crate::store;
 use crate::verifier;
 use crate::verifier::Verifier;
 
@@ -45,6 +46,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) estate: Estate,
     store_ok: Gauge,
+    store_went_back: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -122,7 +124,7 @@ impl Metrics {
         let buckets: fn() -> Histogram = buckets;
         let duration = Family::new_with_constructor(buckets);
         let (issued, events) = (Family::default(), Family::default());
-        let (connections, store_ok) = (Gauge::default(), Gauge::default());
+        let [connections, store_ok, store_went_back] = [(); 3].map(|()| Gauge::default());
         let panics = Counter::default();
         let steps = Steps::new();
         let refusals = Arc::new(Refusals { counts: Mutex::default(), steps });
@@ -135,6 +137,11 @@ impl Metrics {
         health.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
         health.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
         health.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
+        health.register(
+            "store_went_back",
+            "Whether the store has forgotten changes that it had acknowledged",
+            Gauge::<i64>::clone(&store_went_back),
+        );
         health.register(
             "build",
             "What is running",
@@ -171,6 +178,7 @@ impl Metrics {
             connections,
             estate,
             store_ok,
+            store_went_back,
         }
     }
 
@@ -219,6 +227,8 @@ impl Metrics {
             Err(_) => 0,
         };
         self.store_ok.set(store);
+        let went_back = matches!(ready, Err(verifier::Error::Store(store::Error::WentBack(_))));
+        self.store_went_back.set(i64::from(went_back));
     }
 
     /// Records a probe without an answer in time.
