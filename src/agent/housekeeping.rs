@@ -22,6 +22,8 @@ pub(crate) async fn run(state: Shared) {
         ticks
     };
     let (mut probe, mut refusals, mut expiry) = (every(PROBE), every(REFUSALS), every(EXPIRY));
+    let silence = Duration::from_secs(state.config.presence.silence_seconds);
+    let mut presence = every(silence / 4);
     let mut checkpoints = interval_at(Instant::now() + CHECKPOINT, CHECKPOINT);
     let (mut stepped, mut was_ready, mut held) = (None, true, false);
     loop {
@@ -53,6 +55,7 @@ pub(crate) async fn run(state: Shared) {
                 ready
             }
             _ = refusals.tick() => verifier.write_refusals().await,
+            _ = presence.tick() => watched(&state, silence).await,
             _ = checkpoints.tick() => chore(verifier, checkpoint(issuer)).await,
             _ = expiry.tick() => chore(verifier, expire(verifier, issuer, keep_audit)).await,
         };
@@ -66,6 +69,20 @@ async fn chore(
     work: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), Error> {
     if verifier.store().hold(Task::Chores).await? { work.await } else { Ok(()) }
+}
+
+/// Tells that this agent watches the keys of its sessions, and ends those of agents that do not.
+async fn watched(state: &State, silence: Duration) -> Result<(), Error> {
+    state.local.presence.watches().await?;
+    let verifier = &state.verifier;
+    chore(verifier, async {
+        let ended = verifier.end_unwatched_sessions(silence).await?;
+        if ended > 0 {
+            tracing::warn!(ended, "sessions ended: nobody watched their keys");
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Probes the verifier and its store. The read also shows whether the store's

@@ -196,6 +196,9 @@ pub trait Store: Send + Sync {
     /// A value kept under a name, outside all accounts.
     fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>>;
 
+    /// The values under all names that begin so, in the order of the names.
+    fn values<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, Vec<u8>)>>;
+
     /// The time by the clock of the store's server; none for a store of this machine.
     fn time(&self) -> Answer<'_, Option<UnixTime>> {
         Box::pin(std::future::ready(Ok(None)))

@@ -159,6 +159,10 @@ impl<S: Store, H: Hook<S>> Store for Hooked<H, S> {
         read!(self.value(name))
     }
 
+    fn values<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, Vec<u8>)>> {
+        read!(self.values(prefix))
+    }
+
     fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
         read!(self.highest_time())
     }

@@ -20,7 +20,7 @@ async fn held_by(store: &PostgresStore) -> Duration {
 }
 
 #[tokio::test]
-async fn a_task_is_free_when_its_holder_is_gone_or_cut_off() {
+async fn a_task_survives_its_holder() {
     if !tools::have("postgresql") {
         return;
     }

@@ -15,6 +15,7 @@ mod offline;
 mod revocation;
 mod same_second;
 mod strict;
+mod unwatched;
 mod wycheproof;
 
 use test_support::world::{Held, World};

@@ -57,6 +57,10 @@ pub struct PresenceConfig {
     /// The longest time that the hook may run, in seconds.
     #[serde(deserialize_with = "within::<_, _, 1, 60>")]
     pub hook_seconds: u64,
+    /// The time, in seconds, after which the sessions of an agent end that has not said since that
+    /// it watches their keys. Another agent of the store ends them.
+    #[serde(deserialize_with = "within::<_, _, 60, 86_400>")]
+    pub silence_seconds: u64,
 }
 
 /// 1 to 720 minutes.
@@ -112,7 +116,7 @@ impl Config {
 
 impl Default for PresenceConfig {
     fn default() -> PresenceConfig {
-        PresenceConfig { enabled: false, hook: None, hook_seconds: 10 }
+        PresenceConfig { enabled: false, hook: None, hook_seconds: 10, silence_seconds: 600 }
     }
 }
 

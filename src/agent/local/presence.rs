@@ -166,6 +166,11 @@ impl Presence {
         }
     }
 
+    /// Tells the store that the keys of bound sessions are watched, if there are any.
+    pub(crate) async fn watches(&self) -> Result<(), Error> {
+        if self.0.bound().is_empty() { Ok(()) } else { self.0.write().await }
+    }
+
     /// Ends all bound sessions: from now on keys are not polled.
     pub(crate) async fn end_all(&self) {
         let watch = &self.0;

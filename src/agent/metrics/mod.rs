@@ -26,9 +26,8 @@ use crate::agent::fleet::Fleet;
 use crate::agent::log::Lossy;
 use crate::fleet::LEVELS;
 use crate::session::AnyContext;
-use crate::store;
-use crate::verifier;
 use crate::verifier::Verifier;
+use crate::{store, verifier};
 
 /// The agent's metrics.
 #[derive(Debug)]
@@ -117,6 +116,20 @@ struct ClockSuspicion(Arc<Fleet>);
 #[derive(Debug)]
 struct LogCounts(Lossy);
 
+/// The gauges of open connections, of a store that answers, and of one that lost changes.
+fn gauges(health: &mut Registry) -> [Gauge; 3] {
+    let gauges = [
+        ("connections", "Open connections"),
+        ("store_ok", "Whether the store answers"),
+        ("store_went_back", "Whether the store has lost changes that it had acknowledged"),
+    ];
+    gauges.map(|(name, help)| {
+        let gauge = Gauge::default();
+        health.register(name, help, Gauge::<i64>::clone(&gauge));
+        gauge
+    })
+}
+
 impl Metrics {
     pub(crate) fn new(verifier: Verifier, log: Lossy, fleet: Arc<Fleet>) -> Metrics {
         let [mut health, mut outcomes] = [(); 2].map(|()| Registry::with_prefix("twostep"));
@@ -124,7 +137,7 @@ impl Metrics {
         let buckets: fn() -> Histogram = buckets;
         let duration = Family::new_with_constructor(buckets);
         let (issued, events) = (Family::default(), Family::default());
-        let [connections, store_ok, store_went_back] = [(); 3].map(|()| Gauge::default());
+        let [connections, store_ok, store_went_back] = gauges(&mut health);
         let panics = Counter::default();
         let steps = Steps::new();
         let refusals = Arc::new(Refusals { counts: Mutex::default(), steps });
@@ -135,13 +148,6 @@ impl Metrics {
             Family::clone(&duration),
         );
         health.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
-        health.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
-        health.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
-        health.register(
-            "store_went_back",
-            "Whether the store has forgotten changes that it had acknowledged",
-            Gauge::<i64>::clone(&store_went_back),
-        );
         health.register(
             "build",
             "What is running",

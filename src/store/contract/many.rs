@@ -28,6 +28,18 @@ pub async fn a_value_is_replaced_if_it_is_what_it_was(store: Arc<dyn Store>) {
     assert!(kept.is_some_and(|kept| kept.starts_with(b"a")), "the replacement is kept");
 }
 
+/// Values are listed by the beginnings of their names, byte for byte.
+pub async fn values_are_listed_by_the_beginnings_of_their_names(store: Arc<dyn Store>) {
+    for name in ["bound", "bound.a", "bound.b", "bound_c", "Bound.d", "other"] {
+        let value = name.as_bytes().to_vec();
+        made(&store, [Write::PutValue { name: name.to_owned(), value }]).await;
+    }
+    let listed = answered(store.values("bound.").await);
+    let expected = ["bound.a", "bound.b"].map(|name| (name.to_owned(), name.into()));
+    assert_eq!(listed, expected, "those with the prefix, in their order");
+    assert_eq!(answered(store.values("nothing").await), [], "no value has such a name");
+}
+
 /// A task goes to one holder, and stays with it.
 pub async fn a_task_is_held_for_as_long_as_its_store_is_open(store: Arc<dyn Store>) {
     for _ in 0..2 {

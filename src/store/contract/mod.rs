@@ -57,6 +57,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         the_first_value_of_a_name_stays,
         the_last_value_that_was_put_stays,
         a_value_is_replaced_if_it_is_what_it_was,
+        values_are_listed_by_the_beginnings_of_their_names,
         a_task_is_held_for_as_long_as_its_store_is_open,
         a_single_use_item_ends_with_its_time,
         a_consumed_item_leaves_a_mark,

@@ -86,6 +86,17 @@ pub(super) async fn fleet(
         .collect()
 }
 
+/// The values under all names with this prefix.
+pub(super) async fn values(reader: &Reader, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    if !can_be_kept(prefix) {
+        return Ok(Vec::new());
+    }
+    let rows = reader.rows(VALUES, &[&prefix, &end_of_prefix(prefix)]).await?;
+    rows.iter()
+        .map(|row| Ok((column("a value", row, 0)?, column("a value", row, 1)?)))
+        .collect()
+}
+
 /// The first text, in the order of bytes, that is above all names with this prefix.
 fn end_of_prefix(prefix: &str) -> String {
     let mut chars: Vec<char> = prefix.chars().collect();
@@ -99,6 +110,9 @@ fn end_of_prefix(prefix: &str) -> String {
     // No name is so long.
     String::from(char::MAX).repeat(LONGEST_NAME)
 }
+
+const VALUES: &str = "SELECT name, value FROM named_values
+    WHERE name >= $1 AND name < $2 ORDER BY name";
 
 const ACCOUNTS: &str = "SELECT body, devices, active FROM accounts
     WHERE id >= $1 AND id < $2 AND id > $3 AND NOT removed ORDER BY id LIMIT $4";

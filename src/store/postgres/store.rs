@@ -137,6 +137,10 @@ impl Store for PostgresStore {
         reads!(self, |reader| read::value(reader, name))
     }
 
+    fn values<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, Vec<u8>)>> {
+        reads!(self, |reader| lists::values(reader, prefix))
+    }
+
     fn time(&self) -> Answer<'_, Option<UnixTime>> {
         match self.open.tells_time {
             true => reads!(self, |reader| read::time(reader)),

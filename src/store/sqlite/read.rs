@@ -250,6 +250,18 @@ pub(super) fn intact<T: FromSql>(
     Ok(Some(row.get(0)?))
 }
 
+/// The values under all names with this prefix.
+pub(super) fn values(conn: &Connection, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+    let mut statement = conn.prepare_cached(sql::VALUES_UNDER_PREFIX)?;
+    let mut rows = statement.query((prefix, Above::prefix(prefix)))?;
+    let mut values = Vec::new();
+    while let Some(row) = rows.next()? {
+        see_intact(row, 2, "a value")?;
+        values.push((row.get(0)?, row.get(1)?));
+    }
+    Ok(values)
+}
+
 /// All keys of one kind: each row is intact, and none is missing.
 pub(super) fn keys<T: DeserializeOwned>(
     conn: &Connection,

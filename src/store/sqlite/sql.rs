@@ -244,6 +244,8 @@ statements! {
         = 1";
 
     VALUE = concat!("SELECT value, ", intact!(named_values), " FROM named_values WHERE name = ?1");
+    VALUES_UNDER_PREFIX = concat!("SELECT name, value, ", intact!(named_values),
+        " FROM named_values WHERE name >= ?1 AND name < ?2 ORDER BY name");
     VALUE_SEALED = "SELECT value FROM named_values WHERE name = ?1";
     VALUE_INIT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     VALUE_PUT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET

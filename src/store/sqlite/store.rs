@@ -157,6 +157,10 @@ impl Store for SqliteStore {
         Box::pin(async move { self.here(|conn| read::intact(conn, "a value", sql::VALUE, [name])) })
     }
 
+    fn values<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, Vec<u8>)>> {
+        Box::pin(async move { self.here(|conn| read::values(conn, prefix)) })
+    }
+
     fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
         Box::pin(async move {
             let time: Option<i64> = self.here(|conn| read::control(conn, sql::TIME))?;
