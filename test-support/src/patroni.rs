@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::agent::exchange;
 use crate::keeper::{Keeper, as_postgres, give, processes_of, signal};
-use crate::postgres::programs;
+use crate::postgres::{programs, run};
 
 /// The cluster. It ends when this is dropped.
 pub struct Cluster {
@@ -71,6 +71,17 @@ impl Cluster {
         (0..NODES).map(|node| (self.address(node), POSTGRES).into()).collect()
     }
 
+    /// The URL of a database, with all servers, for their superuser.
+    pub fn url(&self, database: &str) -> String {
+        let hosts: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
+        format!("postgres://postgres@{}/{database}", hosts.join(","))
+    }
+
+    /// Runs statements on the leader.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        run(&format!("{}?target_session_attrs=read-write", self.url(database)), sql)
+    }
+
     /// The node that says of itself that it leads.
     pub fn leader(&self) -> Option<Node> {
         (0..NODES).find(|node| {
@@ -102,7 +113,7 @@ impl Cluster {
             let follows = |it: &&Value| {
                 it["role"] != "leader"
                     && ["running", "streaming"].iter().any(|s| it["state"] == *s)
-                    && it["lag"] == 0
+                    && it["lag"].as_u64().is_some_and(|lag| lag < LAG)
             };
             count("leader") == 1
                 && count("sync_standby") == 1
@@ -250,7 +261,7 @@ fn dcs() -> Value {
             "remove_data_directory_on_diverged_timelines": true,
             "parameters": {
                 "wal_log_hints": "on", "synchronous_commit": "on", "max_connections": 100,
-                "shared_buffers": "64MB", "wal_keep_size": "128MB", "max_wal_size": "512MB",
+                "shared_buffers": "64MB", "wal_keep_size": "128MB", "max_wal_size": "256MB",
                 "wal_sender_timeout": "3s", "wal_receiver_timeout": "3s",
                 "wal_receiver_status_interval": "1s", "wal_retrieve_retry_interval": "500ms",
                 "tcp_keepalives_idle": 2, "tcp_keepalives_interval": 1, "tcp_keepalives_count": 3,
@@ -270,6 +281,9 @@ fn url(network: [u8; 3], node: Node, port: u16) -> String {
 
 /// A node that does not answer within this time is not well.
 const SOON: Duration = Duration::from_secs(1);
+
+/// Bytes by which a standby is behind while it follows a busy leader, at most.
+const LAG: u64 = 1 << 20;
 
 const NODES: usize = 3;
 const POSTGRES: u16 = 5432;

@@ -123,13 +123,7 @@ impl Server {
 
     /// Runs statements, and returns what they print, unaligned.
     pub fn sql(&self, database: &str, sql: &str) -> String {
-        let output = Command::new(programs().unwrap().join("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
-            .arg(self.url(database))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        run(&self.url(database), sql)
     }
 
     pub fn log(&self) -> String {
@@ -166,10 +160,20 @@ impl Server {
     }
 }
 
+/// Runs statements on the database with this URL.
+pub(crate) fn run(url: &str, sql: &str) -> String {
+    let output = Command::new(programs().unwrap().join("psql"))
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, url])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
 /// True if a server on this port takes connections.
 fn answers(port: u16) -> bool {
     let ready = Command::new(programs().unwrap().join("pg_isready"))
-        .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+        .args(["-q", "-U", "postgres", "-h", "127.0.0.1", "-p", &port.to_string()])
         .status();
     ready.is_ok_and(|status| status.success())
 }
