@@ -31,7 +31,11 @@ impl Record {
     }
 
     fn moment(&self) -> Moment {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap()
+        self.moment_of(Instant::now())
+    }
+
+    pub(crate) fn moment_of(&self, at: Instant) -> Moment {
+        u64::try_from(at.duration_since(self.began).as_micros()).unwrap()
     }
 
     pub(crate) fn into_parts(self) -> (Vec<Event>, Vec<String>) {
@@ -47,6 +51,11 @@ impl<'a> Asker<'a> {
 
     pub(crate) fn agents(&self) -> usize {
         self.agents.len()
+    }
+
+    /// The age of the history.
+    pub(crate) fn milliseconds(&self) -> u64 {
+        self.record.moment() / 1_000
     }
 
     /// Presents a code, a pair or a guess.
@@ -114,12 +123,12 @@ impl<'a> Asker<'a> {
         let answered = self.record.moment();
         let said = match &answer {
             Ok(answer) => self.said(what, answer),
-            Err(_) => {
-                // An agent that is not there is not asked again at once.
-                sleep(Duration::from_millis(3));
-                Said::Unknown
-            }
+            Err(_) => Said::Unknown,
         };
+        if said == Said::Unknown {
+            // An agent without a store, or none at all, is not asked again at once.
+            sleep(Duration::from_millis(20));
+        }
         let event = Event { seed: hand.seed, asked, answered, what, said };
         self.record.events.lock().unwrap().push(event);
         (event, answer.ok())

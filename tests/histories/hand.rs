@@ -90,6 +90,11 @@ impl Hand {
         self.lock().consumed
     }
 
+    /// The next step with a code that can be presented.
+    pub(crate) fn after(&self, step: u64) -> u64 {
+        *self.codes.range(step + 1..).next().unwrap().0
+    }
+
     pub(crate) fn code(&self, step: u64) -> &str {
         &self.codes[&step]
     }

@@ -1,8 +1,9 @@
 //! Histories: clients that hold the same tokens ask several agents at the same time, while agents
 //! are killed and stopped, and a checker holds every answer against the rules.
 //!
-//! `TWOSTEP_HISTORIES` says how many histories are played (3), and `TWOSTEP_HISTORY` plays the one
-//! of that number again; only its choices are the same, not its timing.
+//! `TWOSTEP_HISTORIES` says how many histories are played on each kind of store (1), and
+//! `TWOSTEP_FAILOVERS` how many on a cluster whose leaders crash (1). `TWOSTEP_HISTORY` plays the
+//! one of that number again; only its choices are the same, not its timing.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -11,35 +12,95 @@ mod check;
 mod checker;
 mod codes;
 mod event;
+mod ground;
 mod hand;
 mod lives;
 mod nodes;
 mod play;
+mod race;
 mod stand_in;
 mod wrong;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
+use test_support::patroni::Cluster;
+use test_support::postgres::Server;
+use test_support::tools;
 use twostep::agent;
 use twostep::agent::Config;
 
-use self::event::{Event, Said};
+use self::event::{Event, Moment, Said};
+use self::ground::Ground;
 use self::play::{Plan, Played, play};
 use self::wrong::Wrong;
 
 #[test]
 fn no_rule_breaks_while_agents_on_one_file_are_killed() {
+    for seed in numbers("TWOSTEP_HISTORIES") {
+        holds(Plan { seed, ..PLAN }, &Ground::file());
+    }
+}
+
+#[test]
+fn no_rule_breaks_while_a_server_and_its_network_fail() {
+    if !tools::have("postgresql") {
+        return;
+    }
+    let server = Mutex::new(Server::start());
+    for seed in numbers("TWOSTEP_HISTORIES") {
+        let library = Some(Wrong::Nothing);
+        let plan = Plan { seed, wrong: library, first: library, ..PLAN };
+        holds(plan, &Ground::server(&server, seed, plan.agents));
+    }
+}
+
+/// Codes are accepted again within ten seconds of the loss of a leader.
+#[test]
+fn no_rule_breaks_while_leaders_of_a_cluster_crash() {
+    if !tools::have("postgresql,etcd,patroni") {
+        return;
+    }
+    let cluster = Mutex::new(Cluster::start());
+    for seed in numbers("TWOSTEP_FAILOVERS") {
+        let (library, lasts) = (Some(Wrong::Nothing), Duration::from_secs(20));
+        let plan = Plan { seed, lasts, wrong: library, first: library, ..PLAN };
+        let played = holds(plan, &Ground::cluster(&cluster, seed));
+        let away: Vec<Duration> =
+            played.lost.iter().map(|lost| until_the_next(&played, *lost)).collect();
+        println!("history {seed}: away for {away:?}");
+        assert!(away.iter().all(|away| *away <= Duration::from_secs(10)), "{away:?}");
+    }
+}
+
+/// The time from that moment to the next code that was asked for after it and accepted.
+fn until_the_next(played: &Played, lost: Moment) -> Duration {
+    let events = played.history.events.iter();
+    let next = events
+        .filter(|event| event.asked > lost && event.steps().is_some() && event.is_done())
+        .map(|event| event.answered)
+        .min();
+    Duration::from_micros(next.unwrap_or(Moment::MAX) - lost)
+}
+
+/// Plays a history, in which no rule must break.
+fn holds(plan: Plan, ground: &Ground<'_>) -> Played {
+    let played = play(plan, ground);
+    println!("history {}: {}", plan.seed, told(&played));
+    let faults = faults(&played);
+    assert!(faults.is_empty(), "history {}: {faults:#?}", plan.seed);
+    played
+}
+
+const PLAN: Plan =
+    Plan { seed: 0, agents: 3, lasts: Duration::from_secs(12), wrong: None, first: None };
+
+/// The numbers of the histories to play.
+fn numbers(variable: &str) -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
-    let numbers = match number("TWOSTEP_HISTORY") {
+    match number("TWOSTEP_HISTORY") {
         Some(one) => one..one + 1,
-        None => 1..number("TWOSTEP_HISTORIES").unwrap_or(3) + 1,
-    };
-    for seed in numbers {
-        let plan = Plan { seed, agents: 3, lasts: Duration::from_secs(12), wrong: None };
-        let played = play(plan);
-        println!("history {seed}: {}", told(&played));
-        let faults = faults(&played);
-        assert!(faults.is_empty(), "history {seed}: {faults:#?}");
+        None => 1..number(variable).unwrap_or(1) + 1,
     }
 }
 
@@ -48,16 +109,41 @@ fn no_rule_breaks_while_agents_on_one_file_are_killed() {
 #[test]
 fn each_wrong_agent_is_caught_within_ten_histories() {
     for wrong in Wrong::ALL {
-        let most = if wrong == Wrong::LosesAnswers { 1 } else { 10 };
-        let found = (1..=most).find_map(|seed| {
-            let lasts = Duration::from_secs(4);
-            let played = play(Plan { seed, agents: 3, lasts, wrong: Some(wrong) });
-            println!("{wrong:?}, history {seed}: {}", told(&played));
-            faults(&played).into_iter().next()
-        });
-        println!("{wrong:?}: {found:?}");
-        assert_eq!(found.is_some(), wrong != Wrong::LosesAnswers, "{wrong:?}: {found:?}");
+        let plan = Plan { lasts: Duration::from_secs(4), wrong: Some(wrong), ..PLAN };
+        caught(plan, |_| Ground::file());
     }
+}
+
+/// On a server the network loses the answers.
+#[test]
+fn each_wrong_agent_on_a_server_is_caught_within_ten_histories() {
+    if !tools::have("postgresql") {
+        return;
+    }
+    let (server, library) = (Mutex::new(Server::start()), Some(Wrong::Nothing));
+    let mut number = 0;
+    for wrong in Wrong::ALL.into_iter().filter(|wrong| !wrong.is_right()) {
+        let lasts = Duration::from_secs(8);
+        let plan = Plan { lasts, wrong: Some(wrong), first: library, ..PLAN };
+        caught(plan, |plan| {
+            number += 1;
+            Ground::server(&server, number, plan.agents)
+        });
+    }
+}
+
+/// Plays up to ten histories of agents with a fault, until the checker sees it.
+fn caught<'a>(plan: Plan, mut ground: impl FnMut(&Plan) -> Ground<'a>) {
+    let wrong = plan.wrong.unwrap();
+    let most = if wrong.is_right() { 1 } else { 10 };
+    let found = (1..=most).find_map(|seed| {
+        let plan = Plan { seed, ..plan };
+        let played = play(plan, &ground(&plan));
+        println!("{wrong:?}, history {seed}: {}", told(&played));
+        faults(&played).into_iter().next()
+    });
+    println!("{wrong:?}: {found:?}");
+    assert_eq!(found.is_none(), wrong.is_right(), "{wrong:?}: {found:?}");
 }
 
 /// The agent of these tests: this program, run again.

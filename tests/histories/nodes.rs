@@ -1,6 +1,6 @@
 //! Agents on one store: started, killed, stopped, and started again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,55 +9,40 @@ use tempfile::TempDir;
 use test_support::agent::Agent;
 use test_support::random::Random;
 
+use super::ground::{Ground, Suffered};
 use super::wrong::Wrong;
 
 /// The agents. Each keeps its socket for as long as it lives, and afterwards.
-pub(crate) struct Nodes {
+pub(crate) struct Nodes<'a> {
+    ground: &'a Ground<'a>,
     agents: Vec<Mutex<Option<Agent>>>,
     pub(crate) sockets: Vec<PathBuf>,
-    config: String,
     wrong: Option<Wrong>,
 }
 
-/// Misfortunes of agents.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Suffered {
-    pub(crate) killed: usize,
-    pub(crate) stopped: usize,
-}
-
-/// The configuration of agents that share this store.
-pub(crate) fn config(store: &Path) -> String {
-    format!(
-        "[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n\
-         [sessions]\nrefusal_interval_ms = 1\n\
-         [limits]\nrequests_per_second = 100000\nburst = 100000\n",
-        store.join("store.db").display(),
-        store.join("sealing.key").display()
-    )
-}
-
-impl Nodes {
-    pub(crate) fn start(count: usize, config: &str, wrong: Option<Wrong>) -> Nodes {
+impl<'a> Nodes<'a> {
+    pub(crate) fn start(count: usize, ground: &'a Ground<'a>, wrong: Option<Wrong>) -> Nodes<'a> {
         let folders: Vec<TempDir> = (0..count).map(|_| tempfile::tempdir().unwrap()).collect();
         let sockets = folders.iter().map(|folder| folder.path().join("agent.sock")).collect();
         let nodes = Nodes {
+            ground,
             agents: (0..count).map(|_| Mutex::default()).collect(),
             sockets,
-            config: config.to_owned(),
             wrong,
         };
         for (agent, folder) in folders.into_iter().enumerate() {
-            *nodes.agents[agent].lock().unwrap() = Some(nodes.spawn(folder));
+            *nodes.agents[agent].lock().unwrap() = Some(nodes.spawn(agent, folder));
         }
         nodes.settle();
         nodes
     }
 
-    fn spawn(&self, folder: TempDir) -> Agent {
-        Agent::spawn(folder, &self.config, |command| {
+    fn spawn(&self, agent: usize, folder: TempDir) -> Agent {
+        Agent::spawn(folder, &self.ground.config(), |command| {
             if let Some(wrong) = self.wrong {
                 command.env(Wrong::VARIABLE, wrong.name());
+                command.env(Wrong::STORE, self.ground.store(agent));
+                command.env(Wrong::SINGLE, self.ground.is_single().to_string());
             }
         })
     }
@@ -65,32 +50,56 @@ impl Nodes {
     /// Waits until all agents are ready.
     pub(crate) fn settle(&self) {
         let deadline = Instant::now() + Duration::from_secs(60);
-        for agent in &self.agents {
-            let agent = agent.lock().unwrap();
-            let agent = agent.as_ref().unwrap();
-            while !agent.log().contains("\"message\":\"ready\"") {
-                assert!(Instant::now() < deadline, "an agent does not start: {}", agent.log());
-                sleep(Duration::from_millis(10));
-            }
+        let is_ready = |agent: &Mutex<Option<Agent>>| {
+            agent.lock().unwrap().as_ref().unwrap().log().contains("\"message\":\"ready\"")
+        };
+        while !self.agents.iter().all(is_ready) {
+            let logs =
+                || self.agents.iter().map(|agent| agent.lock().unwrap().as_ref().map(Agent::log));
+            assert!(Instant::now() < deadline, "not ready: {:#?}", logs().collect::<Vec<_>>());
+            self.revive();
+            sleep(Duration::from_millis(20));
         }
     }
 
-    /// Kills and stops agents, one at a time, until then.
+    /// Starts agents again that have ended by themselves: without their server they cannot start.
+    fn revive(&self) -> usize {
+        let mut revived = 0;
+        for (number, agent) in self.agents.iter().enumerate() {
+            let mut agent = agent.lock().unwrap();
+            if agent.as_mut().is_some_and(Agent::has_ended) {
+                let ended = agent.take().unwrap();
+                let file = self.ground.is_file();
+                assert!(!file, "an agent on a file ended by itself: {}", ended.log());
+                *agent = Some(self.spawn(number, ended.into_folder()));
+                revived += 1;
+            }
+        }
+        revived
+    }
+
+    /// Kills and stops agents, and hurts the store below them, one at a time, until then.
     pub(crate) fn suffer(&self, random: &mut Random, until: Instant) -> Suffered {
         let mut suffered = Suffered::default();
         while Instant::now() < until {
-            sleep(Duration::from_millis(random.in_range(150..700)));
-            let mut agent = self.agents[random.below(self.agents.len())].lock().unwrap();
+            sleep(Duration::from_millis(random.in_range(100..600)));
+            *suffered.entry("agent could not start").or_default() += self.revive();
+            if !self.ground.is_file() && !random.once_in(3) {
+                *suffered.entry(self.ground.hurt(random)).or_default() += 1;
+                continue;
+            }
+            let number = random.below(self.agents.len());
+            let mut agent = self.agents[number].lock().unwrap();
             if random.once_in(2) {
                 let folder = agent.take().unwrap().into_folder();
                 sleep(Duration::from_millis(random.in_range(0..300)));
-                *agent = Some(self.spawn(folder));
-                suffered.killed += 1;
+                *agent = Some(self.spawn(number, folder));
+                *suffered.entry("agent killed").or_default() += 1;
             } else if let Some(agent) = &*agent {
                 agent.signal("STOP");
                 sleep(Duration::from_millis(random.in_range(100..900)));
                 agent.signal("CONT");
-                suffered.stopped += 1;
+                *suffered.entry("agent frozen").or_default() += 1;
             }
         }
         self.settle();

@@ -2,18 +2,20 @@
 //! thread hurts them; afterwards every spent code is presented once more.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use test_support::http::Client;
 use test_support::random::Random;
-use test_support::scratch;
 
 use super::ask::{Asker, Record};
-use super::event::{History, Kind, Said, SeedId, What};
+use super::event::{History, Kind, Moment, Said, SeedId, What};
+use super::ground::{Ground, Suffered};
 use super::hand::{Hand, Switch};
-use super::nodes::{self, Nodes, Suffered};
+use super::nodes::Nodes;
 use super::wrong::Wrong;
 
 /// The settings of a history.
@@ -22,8 +24,10 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) agents: usize,
     pub(crate) lasts: Duration,
-    /// The fault that is built into the agents.
+    /// The fault that is built into the agents; none: the agent itself.
     pub(crate) wrong: Option<Wrong>,
+    /// The same of the agent that enrols the devices, and reads the audit log at the end.
+    pub(crate) first: Option<Wrong>,
 }
 
 /// A history that was played.
@@ -31,25 +35,28 @@ pub(crate) struct Played {
     pub(crate) history: History,
     pub(crate) odd: Vec<String>,
     pub(crate) suffered: Suffered,
+    /// The moments at which a leader was lost.
+    pub(crate) lost: Vec<Moment>,
 }
 
-pub(crate) fn play(plan: Plan) -> Played {
-    let folder = scratch::folder();
-    let config = nodes::config(folder.path());
+pub(crate) fn play(plan: Plan, ground: &Ground<'_>) -> Played {
     let hands = hands();
     let record = Record::new();
     {
-        let first = Nodes::start(1, &config, None);
+        let first = Nodes::start(1, ground, plan.first);
         enrol(&Client::unix(&first.sockets[0]), &record, &first, &hands);
     }
-    let nodes = Nodes::start(plan.agents, &config, plan.wrong);
-    let until = Instant::now() + plan.lasts;
+    let nodes = Nodes::start(plan.agents, ground, plan.wrong);
+    let (until, over) = (Instant::now() + plan.lasts, AtomicBool::new(false));
     let suffered = thread::scope(|scope| {
         for client in 0..CLIENTS {
-            let (record, nodes, hands) = (&record, &nodes, &hands);
+            let asker = Asker::new(&record, &nodes.sockets);
+            let (hands, over) = (&hands, &over);
             let random = Random::new(plan.seed * 1_000 + client);
-            scope.spawn(move || busy(&Asker::new(record, &nodes.sockets), hands, random, until));
+            scope.spawn(move || busy(&asker, hands, random, over));
         }
+        // Clients end with this, also when it fails.
+        let _over = Over(&over);
         nodes.suffer(&mut Random::new(plan.seed * 1_000 + CLIENTS), until)
     });
     thread::scope(|scope| {
@@ -61,11 +68,20 @@ pub(crate) fn play(plan: Plan) -> Played {
         }
     });
     drop(nodes);
-    let last = Nodes::start(1, &config, None);
+    let last = Nodes::start(1, ground, plan.first);
     let rows = rows(&Client::unix(&last.sockets[0]), &hands);
+    let lost = ground.lost.lock().unwrap().iter().map(|at| record.moment_of(*at)).collect();
     let (events, odd) = record.into_parts();
     let kinds = hands.iter().map(|hand| hand.kind).collect();
-    Played { history: History { kinds, events, rows: Some(rows) }, odd, suffered }
+    Played { history: History { kinds, events, rows: Some(rows) }, odd, suffered, lost }
+}
+
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 fn hands() -> Vec<Hand> {
@@ -75,7 +91,7 @@ fn hands() -> Vec<Hand> {
 }
 
 /// Gives each account its device, and activates it.
-fn enrol(admin: &Client, record: &Record, nodes: &Nodes, hands: &[Hand]) {
+pub(crate) fn enrol(admin: &Client, record: &Record, nodes: &Nodes<'_>, hands: &[Hand]) {
     let asker = Asker::new(record, &nodes.sockets);
     for hand in hands {
         let kind = if hand.kind == Kind::Totp { "totp" } else { "hotp" };
@@ -87,11 +103,11 @@ fn enrol(admin: &Client, record: &Record, nodes: &Nodes, hands: &[Hand]) {
     }
 }
 
-/// A client, until then.
-fn busy(asker: &Asker, hands: &[Hand], mut random: Random, until: Instant) {
-    while Instant::now() < until {
+/// A client, until it is over.
+fn busy(asker: &Asker, hands: &[Hand], mut random: Random, over: &AtomicBool) {
+    while !over.load(Relaxed) {
         // All clients turn to the same few tokens at the same time, so that they meet.
-        let slice = usize::try_from(until.saturating_duration_since(Instant::now()).as_millis());
+        let slice = usize::try_from(asker.milliseconds());
         let hand = match random.below(10) {
             0 => &hands[random.below(hands.len())],
             _ => &hands[(slice.unwrap() / 150 * MEETING + random.below(MEETING)) % hands.len()],
@@ -156,7 +172,7 @@ fn once_more(asker: &Asker, hand: &Hand, agent: usize) {
 }
 
 /// The audit rows of accepted codes, by seed.
-fn rows(admin: &Client, hands: &[Hand]) -> BTreeMap<SeedId, usize> {
+pub(crate) fn rows(admin: &Client, hands: &[Hand]) -> BTreeMap<SeedId, usize> {
     let seeds: BTreeMap<&str, SeedId> =
         hands.iter().map(|hand| (hand.serial.as_str(), hand.seed)).collect();
     let mut rows = BTreeMap::new();

@@ -8,12 +8,16 @@ use std::time::Duration;
 use test_support::careless::Careless;
 use test_support::hooked::{Hook, Hooked};
 use test_support::world::watermark;
-use twostep::store::{Answer, Change, Commit, Committed, Conflict, Error, Store, Write};
+use twostep::store::{
+    AfterUnknown, Answer, Change, Commit, Committed, Conflict, Error, Store, Write,
+};
 
 /// The fault of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// None, on a store that loses answers: rules hold even there.
+    /// The right agent.
+    Nothing,
+    /// The right agent on a store that loses answers: rules hold even there.
     LosesAnswers,
     /// Compares revisions first, and writes after that.
     ReadsFirst,
@@ -30,7 +34,12 @@ impl Wrong {
     /// The variable that makes the agent of a test one of these.
     pub(crate) const VARIABLE: &str = "TWOSTEP_TEST_WRONG";
 
-    pub(crate) const ALL: [Wrong; 5] = [
+    /// The variable that names its store, and the one that says whether that has no standby.
+    pub(crate) const STORE: &str = "TWOSTEP_TEST_STORE";
+    pub(crate) const SINGLE: &str = "TWOSTEP_TEST_SINGLE";
+
+    pub(crate) const ALL: [Wrong; 6] = [
+        Wrong::Nothing,
         Wrong::LosesAnswers,
         Wrong::ReadsFirst,
         Wrong::AnswersEarly,
@@ -47,17 +56,26 @@ impl Wrong {
         Wrong::ALL.into_iter().find(|wrong| wrong.name() == name)
     }
 
+    /// True for those that break no rule.
+    pub(crate) fn is_right(self) -> bool {
+        matches!(self, Wrong::Nothing | Wrong::LosesAnswers)
+    }
+
     /// The store of this agent.
     pub(crate) fn over<S: Store + Clone + 'static>(self, store: S) -> Arc<dyn Store> {
         match self {
             Wrong::LosesAnswers => Arc::new(Hooked { store, hook: Lossy::default() }),
             Wrong::ReadsFirst => Arc::new(Hooked { store, hook: Careless }),
             Wrong::AnswersEarly => Arc::new(Hooked { store, hook: Early }),
+            // Behind a network that loses answers there is nothing to add.
+            Wrong::AsksAgain if store.after_unknown() == AfterUnknown::GoOn => {
+                Arc::new(Hooked { store, hook: Insistent })
+            }
             Wrong::AsksAgain => {
                 let store = Hooked { store, hook: Lossy::default() };
                 Arc::new(Hooked { store, hook: Insistent })
             }
-            Wrong::Remembers => Arc::new(store),
+            Wrong::Nothing | Wrong::Remembers => Arc::new(store),
         }
     }
 }
