@@ -23,6 +23,8 @@ mod open_error;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod records;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod restore;
 mod restore_mark;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod rules;
@@ -34,7 +36,7 @@ pub mod sqlite;
 mod store_keys;
 #[cfg(feature = "sqlite")]
 mod stray;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod taken;
 mod task;
 
@@ -55,6 +57,8 @@ pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, ListPlace, Marks, Resealable,
     Revision, RevocationLimits, Revocations, SigningKeyRecord, SingleUse,
 };
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use restore::{ExportedRows, ReadLog, Restore, Restored};
 pub use restore_mark::RestoreMark;
 pub use sealed_place::SealedPlace;
 pub(crate) use sealing::random;
@@ -65,7 +69,7 @@ pub use sqlite::SqliteStore;
 pub use store_keys::{MacKey, StoreKeys};
 #[cfg(feature = "sqlite")]
 pub use stray::Stray;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use taken::Repeated;
 pub use task::Task;
 

@@ -16,7 +16,6 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::audit::Appender;
 use super::connection::{Hold, beside};
-use super::exported::{ExportedRows, ReadLog};
 use super::fault::Fault;
 use super::identity::{Identity, Usage};
 use super::ledger::Ledger;
@@ -30,44 +29,14 @@ use super::{
     apply, audit, cell, chain, connection, exported, identity, imports, migrations, open, place,
     read, seal, sql, witness,
 };
-use crate::device::{Device, DeviceState, Leads, MfaKind};
+use crate::device::Leads;
 use crate::id::{AccountId, CallerId};
+use crate::store::restore::{Restore, Restored, disabled};
 use crate::store::{
-    Account, AccountSnapshot, Action, ApiKeyRecord, ChainId, Change, Event, Keyring, MacKey,
-    OpenError, Repeated, RestoreMark, SigningKeyRecord, Stray, Write,
+    Account, Action, ApiKeyRecord, ChainId, Change, Event, MacKey, OpenError, RestoreMark,
+    SigningKeyRecord, Stray, Write,
 };
 use crate::time::UnixTime;
-
-/// A restore that is wanted.
-pub struct Restore<'a> {
-    /// The time.
-    pub now: UnixTime,
-    /// The caller, for the audit row.
-    pub caller: &'a CallerId,
-    /// The word of the caller on time-based tokens that were found far ahead since the backup, or
-    /// since the end of the log.
-    pub leads: Leads,
-    /// The sealing keys, which a store that is authenticated needs.
-    pub keyring: Option<&'a Keyring>,
-    /// The audit log of the store that was lost: what was taken away after the backup is taken
-    /// away again.
-    pub log: Option<ExportedRows<'a>>,
-}
-
-/// The extent of a restore.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Restored {
-    /// Devices whose codes up to now are spent.
-    pub devices: u64,
-    /// Accounts whose contexts are revoked.
-    pub accounts: u64,
-    /// Counter-based devices that were in use, and wait for an administrator's pair.
-    pub disabled: u64,
-    /// The log that was read.
-    pub log: Option<ReadLog>,
-    /// The losses of the log, which were repeated.
-    pub repeated: Repeated,
-}
 
 /// Makes a backup, or a raw copy of a store, fit to serve from: nothing that may have been used
 /// since it was made can be used again.
@@ -306,18 +275,6 @@ fn raise(
     let links = appender.append(log.links(&audit::last(transaction, &begin)?), &events)?;
     chain::move_head(transaction, &begin, links.last())?;
     Ok(restored)
-}
-
-/// The number of counters in use that these writes disable for want of their counter.
-fn disabled(seen: &AccountSnapshot, writes: &[Write]) -> u64 {
-    let counters = writes.iter().filter(|write| {
-        let Write::UpdateDevice { device, .. } = write else { return false };
-        let was = seen.device(&device.serial).map(|enrolled| &enrolled.device);
-        device.kind() == MfaKind::Hotp
-            && device.state == DeviceState::Disabled
-            && was.is_some_and(Device::is_in_use)
-    });
-    u64::try_from(counters.count()).unwrap_or(u64::MAX)
 }
 
 /// A part of the restore, whose one audit row comes at the end.

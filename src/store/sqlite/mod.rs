@@ -55,16 +55,17 @@ mod witness;
 mod work;
 mod writer;
 
-pub use backup::{Restore, Restored, restore, restore_as};
+pub use backup::{restore, restore_as};
 #[doc(hidden)]
 pub use check::foreign_rows;
 pub use check::{Alone, CheckReport, Standing, alone, check, check_with, standing};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use edit::{Further, edit};
-pub use exported::{ExportedRows, ReadLog};
 #[doc(hidden)]
 pub use inspect::{authenticated, functions, statements};
+
+pub use crate::store::restore::{ExportedRows, ReadLog, Restore, Restored};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
