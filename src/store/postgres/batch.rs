@@ -119,7 +119,7 @@ impl Batch {
         let mut answer = optimistic::write(&session.conn, &rows, &named, chain).await?;
         answer.changes = self.open.len();
         if answer.made {
-            session.end_at(links);
+            session.kept(links);
         }
         Ok(answer)
     }

@@ -7,10 +7,11 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Mutex;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
@@ -22,11 +23,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::fault::error_of;
 use super::options::PostgresOptions;
 use super::{checks, roots};
-use crate::store::Error;
+use crate::store::{Error, random};
 
 /// The way to the servers.
 pub(super) struct Dial {
     options: PostgresOptions,
+    /// The last failure, and how long it stands. One caller dials at a time.
+    failed: Mutex<Option<(Instant, Duration, Error)>>,
 }
 
 /// A connection, which ends when it is dropped.
@@ -38,11 +41,27 @@ pub(super) struct Link {
 
 impl Dial {
     pub(super) fn new(options: &PostgresOptions) -> Dial {
-        Dial { options: options.clone() }
+        Dial { options: options.clone(), failed: Mutex::default() }
     }
 
-    /// Connects to the first host that takes writes and promises to keep them.
+    /// Connects to the first host that takes writes and promises to keep them. A failure stands for
+    /// a moment: a server that starts is not held up by all that wait for it.
     pub(super) async fn connect(&self) -> Result<Link, Error> {
+        let mut failed = self.failed.lock().await;
+        if let Some((at, pause, error)) = &*failed
+            && at.elapsed() < *pause
+        {
+            return Err(error.clone());
+        }
+        let linked = self.dial().await;
+        *failed = match &linked {
+            Ok(_) => None,
+            Err(error) => Some((Instant::now(), pause(), error.clone())),
+        };
+        linked
+    }
+
+    async fn dial(&self) -> Result<Link, Error> {
         let login = Arc::new(Login::read(&self.options).await?);
         let mut dialling = JoinSet::new();
         for target in targets(&login.config) {
@@ -196,6 +215,12 @@ fn targets(config: &Config) -> Vec<Target> {
         .collect()
 }
 
+/// A time that differs between the agents of a store.
+fn pause() -> Duration {
+    let jitter = random::<1>().map_or(0, |byte| u64::from(byte[0]));
+    PAUSE + Duration::from_millis(jitter / 2)
+}
+
 /// Drives a connection and counts warnings, each before the answer that it precedes is passed on.
 async fn drive<S, T>(mut connection: Connection<S, T>, warnings: Arc<AtomicU64>)
 where
@@ -212,8 +237,11 @@ where
     }
 }
 
+/// The least time for which a failure stands.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// The time that one host has to answer and to log in.
-const DEADLINE: Duration = Duration::from_millis(1_500);
+const DEADLINE: Duration = Duration::from_millis(1_200);
 
 /// A lock that is not free within a second is held by a change that waits for its standby: nothing
 /// was decided. A transaction that its agent left, frozen or gone, ends by itself.

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ struct Waiters {
 
 impl Lanes {
     pub(super) fn new(dial: Arc<Dial>, options: &PostgresOptions) -> Result<Lanes, Error> {
-        let acknowledged = Arc::new(Acknowledged::read(options.state.clone())?);
-        let shared = Arc::new(Shared { dial, acknowledged, keys: RwLock::default() });
+        let acknowledged = Acknowledged::read(options.state.clone())?;
+        let shared = Arc::new(Shared::new(dial, acknowledged));
         let lane = |_| {
             let lane = Arc::new(tokio::sync::Mutex::new(Lane::new(Arc::clone(&shared))));
             Arc::new(Waiters { lane, queue: Mutex::default() })
@@ -79,6 +79,10 @@ impl Lanes {
     /// Succeeds if a change would be kept now.
     pub(super) async fn writable(&self) -> Result<(), Error> {
         self.shared.acknowledged.stands()?;
+        // Anyone may ask whether the store is ready, and a write costs a flush.
+        if self.shared.kept_within(READY) {
+            return Ok(());
+        }
         self.first().done(Work::Try).await.map(|_| ())
     }
 
@@ -262,6 +266,9 @@ impl Drop for Round {
         }
     }
 }
+
+/// The time for which a store that has kept something counts as ready.
+const READY: Duration = Duration::from_secs(1);
 
 /// The most changes that share a statement.
 const BATCH: usize = 256;

@@ -1,6 +1,7 @@
 //! A connection that decides, with the audit chain that it has taken.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use super::acknowledged::Acknowledged;
 use super::connection::Connection;
@@ -15,6 +16,8 @@ pub(super) struct Shared {
     pub(super) dial: Arc<Dial>,
     pub(super) acknowledged: Arc<Acknowledged>,
     pub(super) keys: RwLock<Option<StoreKeys>>,
+    /// The last time that something was kept.
+    kept: Mutex<Option<Instant>>,
 }
 
 /// A connection with its chain.
@@ -25,6 +28,17 @@ pub(super) struct Session {
 }
 
 impl Shared {
+    pub(super) fn new(dial: Arc<Dial>, acknowledged: Acknowledged) -> Shared {
+        let acknowledged = Arc::new(acknowledged);
+        Shared { dial, acknowledged, keys: RwLock::default(), kept: Mutex::default() }
+    }
+
+    /// True if something was kept this short a time ago.
+    pub(super) fn kept_within(&self, time: Duration) -> bool {
+        let kept = *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.is_some_and(|kept| kept.elapsed() < time)
+    }
+
     /// The key of the audit log; none before the store was unlocked.
     pub(super) fn audit_key(&self) -> Option<MacKey> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
@@ -36,6 +50,10 @@ impl Session {
     pub(super) async fn open(shared: &Arc<Shared>) -> Result<Session, Error> {
         let conn = Connection::new(shared.dial.connect().await?);
         conn.set(PLANS).await?;
+        if conn.first::<bool>(WAITING, &[]).await? == Some(true) {
+            let reason = "a change waits for the standby; none is begun until one has answered";
+            return Err(Error::Unavailable(reason.to_owned()));
+        }
         let links = chain::take(&conn, &shared.acknowledged).await?;
         Ok(Session { conn, links, shared: Arc::clone(shared) })
     }
@@ -59,17 +77,15 @@ impl Session {
                 return Err(fault);
             }
         };
-        if matches!(work, Work::Try) {
-            self.conn.roll_back().await?;
-            return Ok(done);
-        }
         self.conn.commit().await?;
-        self.end_at(links);
+        self.kept(links);
         Ok(done)
     }
 
     /// Goes on from the end of what was committed.
-    pub(super) fn end_at(&mut self, links: Links) {
+    pub(super) fn kept(&mut self, links: Links) {
+        let kept = &self.shared.kept;
+        *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         if links.last() != self.links.last() {
             self.shared.acknowledged.note(links.last());
             self.links = links;
@@ -88,7 +104,9 @@ impl Session {
                 Ok((Done::Rows(gone), links))
             }
             Work::Try => {
-                conn.run(TRY, &[]).await?;
+                for sql in [TRY, TRIED] {
+                    conn.run(sql, &[]).await?;
+                }
                 Ok((Done::Rows(0), links))
             }
         }
@@ -108,6 +126,14 @@ impl Session {
 const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
 
+/// True while a commit of this store waits for its standby. It holds its connection until it has
+/// its answer: one more at each try would use up all that the server has.
+const WAITING: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event = 'SyncRep'
+    AND query_start < now() - interval '1 second')";
+
 /// Writes more than a decision does.
-const TRY: &str = "INSERT INTO named_values (name, value)
-    VALUES ('store.try', convert_to(repeat('x', 65536), 'UTF8')) ON CONFLICT DO NOTHING";
+const TRY: &str = "INSERT INTO named_values (name, value) VALUES ('store.room '
+    || pg_backend_pid(), convert_to(repeat('x', 8192), 'UTF8')) ON CONFLICT DO NOTHING";
+
+const TRIED: &str = "DELETE FROM named_values WHERE name = 'store.room ' || pg_backend_pid()";
