@@ -15,13 +15,22 @@ use crate::store::{
 };
 use crate::time::UnixTime;
 
-/// Makes the writes of a change. On a fault the caller rolls back.
+/// Makes the writes of a change under its locks. On a fault the caller rolls back.
 pub(super) async fn apply(
     conn: &Connection,
     chain: ChainId,
     change: &Change,
 ) -> Result<Committed, Fault> {
     Locks::of(change).take(conn).await?;
+    make(conn, chain, change).await
+}
+
+/// Makes the writes of a change in a transaction that has locked all they name.
+pub(super) async fn make(
+    conn: &Connection,
+    chain: ChainId,
+    change: &Change,
+) -> Result<Committed, Fault> {
     let mut applying = Applying { conn, chain, counts: Counts::default() };
     for write in &change.writes {
         applying.write(write).await?;

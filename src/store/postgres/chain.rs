@@ -1,6 +1,5 @@
 //! The audit chain of a connection: taken for as long as the connection lives, and appended to.
 
-use super::acknowledged::Acknowledged;
 use super::columns::{column, stored, to_json, unsigned};
 use super::connection::Connection;
 use super::fault::corrupt;
@@ -38,10 +37,8 @@ impl Rows {
     }
 }
 
-/// Takes a chain that no other connection writes, and returns its end. The store must hold all
-/// that it has acknowledged to this agent.
-pub(super) async fn take(conn: &Connection, acknowledged: &Acknowledged) -> Result<Links, Fault> {
-    let store = acknowledged.check(conn).await?;
+/// Takes a chain of this store that no other connection writes, and returns its end.
+pub(super) async fn take(conn: &Connection, store: [u8; 16]) -> Result<Links, Fault> {
     for _ in 0..TRIES {
         let Some(chain) = free(conn).await? else { continue };
         let head = conn.rows(HEAD, &[&i64::from(chain.0)]).await?;

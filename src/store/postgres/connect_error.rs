@@ -14,6 +14,14 @@ pub enum ConnectError {
         /// The failure.
         cause: Error,
     },
+    /// The store is not restored, or it is not known whether it is.
+    #[error("the store {place} is not restored: {reason}")]
+    Unrestored {
+        /// The servers and the database.
+        place: String,
+        /// The reason.
+        reason: String,
+    },
     /// The password cannot be read.
     #[error("cannot read the password of the store from {file}: {reason}")]
     Password {

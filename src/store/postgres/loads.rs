@@ -18,7 +18,7 @@ use crate::id::AccountId;
 use crate::store::{Account, AccountSnapshot, Enrolled, Error, Revision, Sealed};
 use crate::time::UnixTime;
 
-type Loaded = Result<Option<AccountSnapshot>, Error>;
+pub(super) type Loaded = Result<Option<AccountSnapshot>, Error>;
 
 /// The loads that wait, and the connection that answers them.
 pub(super) struct Loads {
@@ -111,7 +111,7 @@ impl Loads {
 }
 
 /// The accounts in these rows, by their names.
-fn snapshots(rows: &[Row], tells_time: bool) -> Result<BTreeMap<String, Loaded>, Error> {
+pub(super) fn snapshots(rows: &[Row], tells_time: bool) -> Result<BTreeMap<String, Loaded>, Error> {
     let mut control = None;
     let mut found: BTreeMap<String, Result<Found, Error>> = BTreeMap::new();
     for row in rows {
@@ -186,7 +186,7 @@ impl Found {
 }
 
 /// One statement, so that it sees one moment.
-const ACCOUNTS: &str = "SELECT 0, id, revision, body, NULL::bytea, NULL::bigint
+pub(super) const ACCOUNTS: &str = "SELECT 0, id, revision, body, NULL::bytea, NULL::bigint
         FROM accounts WHERE id = ANY($1::text[])
     UNION ALL SELECT 1, account, revision, body, seed, NULL
         FROM devices WHERE account = ANY($1)

@@ -30,6 +30,7 @@ mod outcome;
 mod read;
 mod reader;
 mod readers;
+mod restore;
 mod revocations;
 mod roots;
 mod schema;
@@ -45,6 +46,7 @@ mod work;
 pub use check::{CheckReport, check};
 pub use connect_error::ConnectError;
 pub use options::{BadAddress, PostgresOptions};
+pub use restore::restore;
 
 use std::sync::Arc;
 

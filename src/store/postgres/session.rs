@@ -54,7 +54,9 @@ impl Session {
             let reason = "a change waits for the standby; none is begun until one has answered";
             return Err(Error::Unavailable(reason.to_owned()));
         }
-        let links = chain::take(&conn, &shared.acknowledged).await?;
+        // The store must hold all that it has acknowledged to this agent.
+        let store = shared.acknowledged.check(&conn).await?;
+        let links = chain::take(&conn, store).await?;
         Ok(Session { conn, links, shared: Arc::clone(shared) })
     }
 
