@@ -2,6 +2,7 @@
 
 mod failover;
 mod histories;
+mod lanes;
 mod proxy;
 
 /// The agent that [`test_support::agent::Agent`] starts: this program, run again.
