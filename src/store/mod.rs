@@ -10,6 +10,8 @@ mod audit;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod audit_page;
 mod change;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod columns;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod exported;

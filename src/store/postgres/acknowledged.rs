@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::columns::{column, stored, unsigned};
+use super::columns::column;
 use super::connection::Connection;
 use super::fault::corrupt;
 use super::outcome::Fault;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{ChainEnd, Error, hex};
 
 /// The ends that were acknowledged.

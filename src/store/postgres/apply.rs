@@ -1,6 +1,6 @@
 //! A change, write by write, inside the transaction that decides it and under its locks.
 
-use super::columns::{AccountColumns, column, from_json, kind, state, stored, to_json, unsigned};
+use super::columns::{column, from_json, to_json};
 use super::connection::{Connection, Values};
 use super::fault::corrupt;
 use super::locks::Locks;
@@ -8,6 +8,7 @@ use super::outcome::Fault;
 use super::{imports, insert, sql};
 use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
+use crate::store::columns::{AccountColumns, stored, unsigned};
 use crate::store::rules::{self, Counts};
 use crate::store::{
     Account, ChainId, Change, Committed, Conflict, Error, Marks, Resealable, Revision, Sealed,
@@ -124,7 +125,7 @@ impl Applying<'_> {
 
     async fn create_account(&self, account: &Account) -> Result<(), Fault> {
         let AccountColumns { generation, revoked_before, removed, body } =
-            AccountColumns::of(account)?;
+            AccountColumns::of(account, to_json(account)?);
         let id = account.id.as_str();
         let values: Values<'_> = &[&id, &generation, &revoked_before, &removed, &body];
         self.one(sql::ACCOUNT_INSERT, values).await
@@ -132,7 +133,7 @@ impl Applying<'_> {
 
     async fn update_account(&self, seen: Revision, account: &Account) -> Result<(), Fault> {
         let AccountColumns { generation, revoked_before, removed, body } =
-            AccountColumns::of(account)?;
+            AccountColumns::of(account, to_json(account)?);
         let (id, seen) = (account.id.as_str(), stored(seen.0));
         let values: Values<'_> = &[&id, &seen, &generation, &revoked_before, &removed, &body];
         self.one(sql::ACCOUNT_UPDATE, values).await
@@ -150,7 +151,7 @@ impl Applying<'_> {
         let Standing { account, state: was, .. } = self.standing(serial, seen).await?;
         rules::keeps_its_owner(&account, device).map_err(Fault::Conflict)?;
         self.mark(&account, serial, (device.revoked_before, device.generation)).await?;
-        let (is, kind) = (state(device.state), kind(device)?);
+        let (is, kind) = (device.state.name(), device.kind().name());
         let (created_at, body) = (stored(device.created_at.0), to_json(device)?);
         self.run(sql::DEVICE_UPDATE, &[&serial, &is, &kind, &created_at, &body]).await?;
         if was != device.state {

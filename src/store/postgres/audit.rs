@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::columns::{column, from_json, stored, unsigned};
+use super::columns::{column, from_json};
 use super::fault::corrupt;
 use super::reader::Reader;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::audit_page::merged;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{Action, AuditFrom, AuditList, AuditRow, ChainEnd, ChainId, Error};
 
 /// A chain as it is written down.

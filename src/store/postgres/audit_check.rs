@@ -3,8 +3,9 @@
 use tokio_postgres::Row;
 
 use super::audit::{Chain, Log, chain_id};
-use super::columns::{column, stored, unsigned};
+use super::columns::column;
 use super::reader::Reader;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{
     Action, AuditEnd, AuditEnds, AuditReport, ChainId, ChainReport, Error, Links, MacKey,
 };

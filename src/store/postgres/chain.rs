@@ -1,9 +1,10 @@
 //! The audit chain of a connection: taken for as long as the connection lives, and appended to.
 
-use super::columns::{column, stored, to_json, unsigned};
+use super::columns::{column, to_json};
 use super::connection::Connection;
 use super::fault::corrupt;
 use super::outcome::Fault;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{ChainEnd, ChainId, Error, Event, Links, MacKey};
 
 /// Rows that are to be appended, a vector for each column.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
-use super::columns::{column, from_json, kind, stored, unsigned};
+use super::columns::{column, from_json};
 use super::connect_error::ConnectError;
 use super::dial::Dial;
 use super::fault::corrupt;
@@ -14,6 +14,7 @@ use super::options::PostgresOptions;
 use super::reader::Reader;
 use super::{audit_check, schema};
 use crate::device::Device;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{Account, AuditReport, Error};
 
 /// The findings of a look at a store.
@@ -106,7 +107,7 @@ fn device_problem(row: &Row) -> Result<(), Error> {
     let same = device.serial.as_str() == column::<&str>("a device", row, 0)?
         && device.account.as_str() == column::<&str>("a device", row, 2)?
         && device.state.name() == column::<&str>("a device", row, 3)?
-        && kind(&device)? == column::<&str>("a device", row, 4)?;
+        && device.kind().name() == column::<&str>("a device", row, 4)?;
     agrees("a device", same)
 }
 

@@ -1,9 +1,10 @@
 //! Rows that time has made useless.
 
-use super::columns::{column, stored, unsigned};
+use super::columns::column;
 use super::connection::Connection;
 use super::outcome::Fault;
 use super::settle;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{ChainEnd, ChainId, Event, Links, MacKey};
 use crate::time::UnixTime;
 

@@ -3,11 +3,12 @@
 //! Publishing is one small write. From then on an account is read together with its staged devices,
 //! a change moves those of the accounts it names before it is judged, and lists move the rest.
 
-use super::columns::{AccountColumns, column, from_json, kind, state, stored, to_json, unsigned};
+use super::columns::{column, from_json, to_json};
 use super::connection::Connection;
 use super::outcome::Fault;
 use super::{insert, sql};
 use crate::device::{Device, DeviceState};
+use crate::store::columns::{AccountColumns, stored, unsigned};
 use crate::store::{
     Account, ChainId, Conflict, Fingerprint, ImportId, Sealed, StagedDevice, rules,
 };
@@ -87,12 +88,12 @@ async fn move_row(
 ) -> Result<(), Fault> {
     let account = Account::new(device.account.clone(), UnixTime(unsigned(staged_at)));
     let AccountColumns { generation, revoked_before, removed, body } =
-        AccountColumns::of(&account)?;
+        AccountColumns::of(&account, to_json(&account)?);
     let id = account.id.as_str();
     conn.run(sql::ACCOUNT_INSERT, &[&id, &generation, &revoked_before, &removed, &body])
         .await?;
     let (state, kind, created_at) =
-        (state(device.state), kind(device)?, stored(device.created_at.0));
+        (device.state.name(), device.kind().name(), stored(device.created_at.0));
     conn.run(sql::STAGED_MOVE, &[&serial, &state, &kind, &created_at]).await?;
     conn.run(sql::STAGED_DELETE, &[&serial]).await?;
     let active = i64::from(device.state == DeviceState::Active);

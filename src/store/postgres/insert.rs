@@ -2,12 +2,13 @@
 //!
 //! The names of both are locked before, so that nothing is added between the questions.
 
-use super::columns::{column, from_json, kind, state, stored, to_json};
+use super::columns::{column, from_json, to_json};
 use super::connection::Connection;
 use super::fault::corrupt;
 use super::outcome::Fault;
 use super::sql;
 use crate::device::{Device, Tombstone};
+use crate::store::columns::stored;
 use crate::store::{Conflict, Error, Fingerprint, Sealed, rules};
 
 /// Adds a device, and returns it as it was added.
@@ -27,7 +28,7 @@ pub(super) async fn insert(
     let fingerprint = fingerprint.as_ref().map(|Fingerprint(bytes)| &bytes[..]);
     let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
     let key = key.as_ref().map(|key| &key[..]);
-    let (state, kind) = (state(device.state), kind(&device)?);
+    let (state, kind) = (device.state.name(), device.kind().name());
     let (created_at, body) = (stored(device.created_at.0), to_json(&device)?);
     conn.one(
         Conflict::SerialTaken,

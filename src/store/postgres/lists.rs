@@ -2,12 +2,13 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::columns::{column, from_json, stored, unsigned};
+use super::columns::{column, from_json};
 use super::fault::corrupt;
 use super::read::can_be_kept;
 use super::reader::Reader;
 use crate::device::{Device, DeviceState, MfaKind};
 use crate::id::SerialNumber;
+use crate::store::columns::{above_prefix, stored, unsigned};
 use crate::store::fleet_body::fleet_device;
 use crate::store::{AccountEntry, AccountList, DeviceList, Error, FleetDevice};
 
@@ -99,16 +100,8 @@ pub(super) async fn values(reader: &Reader, prefix: &str) -> Result<Vec<(String,
 
 /// The first text, in the order of bytes, that is above all names with this prefix.
 fn end_of_prefix(prefix: &str) -> String {
-    let mut chars: Vec<char> = prefix.chars().collect();
-    // The next text of the same length; UTF-8 sorts as its characters do.
-    while let Some(last) = chars.pop() {
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            chars.push(next);
-            return chars.into_iter().collect();
-        }
-    }
     // No name is so long.
-    String::from(char::MAX).repeat(LONGEST_NAME)
+    above_prefix(prefix).unwrap_or_else(|| String::from(char::MAX).repeat(LONGEST_NAME))
 }
 
 const VALUES: &str = "SELECT name, value FROM named_values
@@ -159,10 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_ends_before_the_next_text_of_its_length() {
-        assert_eq!(end_of_prefix("al"), "am");
-        assert_eq!(end_of_prefix("a\u{d7ff}"), "a\u{e000}");
-        assert_eq!(end_of_prefix("a\u{10ffff}"), "b");
+    fn every_name_is_below_the_end_of_no_prefix() {
         assert!(end_of_prefix("").as_str() > "\u{10ffff}");
     }
 }

@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
-use super::columns::{column, from_json, unsigned};
+use super::columns::{column, from_json};
 use super::dial::Dial;
 use super::fault::corrupt;
 use super::reader::Reader;
 use crate::device::Device;
 use crate::id::AccountId;
+use crate::store::columns::unsigned;
 use crate::store::{Account, AccountSnapshot, Enrolled, Error, Revision, Sealed};
 use crate::time::UnixTime;
 

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
 use super::chain;
-use super::columns::{column, unsigned};
+use super::columns::column;
 use super::connection::{Connection, Values};
 use super::fault::corrupt;
 use super::outcome::Fault;
 use super::usual::{AccountRow, DeviceRow, Rows};
+use crate::store::columns::unsigned;
 use crate::store::{Error, Links, Marks};
 use crate::time::UnixTime;
 

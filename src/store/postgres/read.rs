@@ -1,9 +1,10 @@
 //! Reads of single rows, and of the few keys and values.
 
-use super::columns::{column, from_json, stored, unsigned};
+use super::columns::{column, from_json};
 use super::fault::corrupt;
 use super::reader::Reader;
 use crate::id::{AccountId, SerialNumber};
+use crate::store::columns::{stored, unsigned};
 use crate::store::{ApiKeyRecord, Error, Fingerprint, SigningKeyRecord, SingleUse};
 use crate::time::UnixTime;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::columns::{column, from_json, stored, unsigned};
+use super::columns::{column, from_json};
 use super::connect_error::ConnectError;
 use super::connection::Connection;
 use super::dial::Dial;
@@ -13,6 +13,7 @@ use super::options::PostgresOptions;
 use super::outcome::Fault;
 use super::{apply, chain, imports, loads, schema, sql};
 use crate::id::AccountId;
+use crate::store::columns::{stored, unsigned};
 use crate::store::restore::{Restore, Restored, disabled, read_log};
 use crate::store::taken::TakenAway;
 use crate::store::{

@@ -1,10 +1,11 @@
 //! Revocations.
 
-use super::columns::{column, stored, unsigned};
+use super::columns::column;
 use super::fault::corrupt;
 use super::read::{account_id, serial_number};
 use super::reader::Reader;
 use crate::id::AccountId;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{Error, ListPlace, Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::{column, from_json, unsigned};
+use super::columns::{column, from_json};
 use super::fault::corrupt;
 use super::read::{account_id, serial_number};
 use super::reader::Reader;
+use crate::store::columns::unsigned;
 use crate::store::{
     Error, KeyNeed, Resealable, Sealed, SealedPlace, SealingKeyId, SigningKeyRecord,
 };

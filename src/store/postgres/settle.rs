@@ -1,10 +1,11 @@
 //! Imports that are over: published devices become rows, dropped ones are deleted.
 
-use super::columns::{column, stored};
+use super::columns::column;
 use super::connection::Connection;
 use super::locks::Locks;
 use super::outcome::Fault;
 use super::sql;
+use crate::store::columns::stored;
 use crate::store::rules;
 use crate::time::UnixTime;
 

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::{AccountColumns, state, stored, to_json};
+use super::columns::to_json;
 use crate::device::Device;
+use crate::store::columns::{AccountColumns, stored};
 use crate::store::{Change, Error, Write};
 
 /// The rows that usual changes write or expect, by name.
@@ -48,7 +49,7 @@ impl Rows {
         for write in &change.writes {
             let twice = match write {
                 Write::UpdateAccount { seen, account } => {
-                    let after = Some(AccountColumns::of(account)?);
+                    let after = Some(AccountColumns::of(account, to_json(account)?));
                     let row = AccountRow { seen: stored(seen.0), after };
                     rows.accounts.insert(account.id.as_str().to_owned(), row).is_some()
                 }
@@ -124,7 +125,7 @@ impl DeviceColumns {
         let mark = device.revoked_before.map(|mark| (stored(mark.0), stored(device.generation)));
         Ok(DeviceColumns {
             account: device.account.as_str().to_owned(),
-            state: state(device.state),
+            state: device.state.name(),
             body: to_json(device)?,
             mark,
         })

@@ -3,6 +3,8 @@
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
+use crate::store::columns::above_prefix;
+
 /// The end of a range of texts: below it is every text that begins with a prefix, or that is below
 /// what follows the prefix.
 pub(super) enum Above {
@@ -13,15 +15,7 @@ pub(super) enum Above {
 
 impl Above {
     pub(super) fn prefix(prefix: &str) -> Above {
-        let mut chars: Vec<char> = prefix.chars().collect();
-        // The next text of the same length; UTF-8 sorts as its characters do.
-        while let Some(last) = chars.pop() {
-            if let Some(next) = (last..=char::MAX).nth(1) {
-                chars.push(next);
-                return Above::Text(chars.into_iter().collect());
-            }
-        }
-        Above::All
+        above_prefix(prefix).map_or(Above::All, Above::Text)
     }
 }
 

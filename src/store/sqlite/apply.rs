@@ -4,12 +4,11 @@ use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::audit::Appender;
 use super::fault::Fault;
-use super::row::{
-    AccountColumns, first, from_json, kind, parsed, see_intact, state, stored, to_json, unsigned,
-};
+use super::row::{first, from_json, parsed, see_intact, to_json};
 use super::{imports, read, sql};
 use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
+use crate::store::columns::{AccountColumns, stored, unsigned};
 use crate::store::rules::Counts;
 use crate::store::{
     Account, ApiKeyRecord, ChainId, Change, Committed, Conflict, Fingerprint, Links, Marks,
@@ -119,14 +118,14 @@ impl Applying<'_> {
     }
 
     fn create_account(&self, account: &Account) -> Result<(), Fault> {
-        let (id, columns) = (account.id.as_str(), AccountColumns::of(account)?);
+        let (id, columns) = (account.id.as_str(), AccountColumns::of(account, to_json(account)?));
         let AccountColumns { generation, revoked_before, removed, body } = columns;
         let values = (id, generation, revoked_before, removed, body);
         self.one(Conflict::Revision, sql::ACCOUNT_INSERT, values)
     }
 
     fn update_account(&self, seen: Revision, account: &Account) -> Result<(), Fault> {
-        let (id, columns) = (account.id.as_str(), AccountColumns::of(account)?);
+        let (id, columns) = (account.id.as_str(), AccountColumns::of(account, to_json(account)?));
         let AccountColumns { generation, revoked_before, removed, body } = columns;
         let values = (id, stored(seen.0), generation, revoked_before, removed, body);
         let _ = self.look_at(id)?;
@@ -168,7 +167,7 @@ impl Applying<'_> {
         let fingerprint = fingerprint.map(|fingerprint| fingerprint.0);
         let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
         let created_at = stored(device.created_at.0);
-        let what = (state(device.state), kind(&device)?, to_json(&device)?);
+        let what = (device.state.name(), device.kind().name(), to_json(&device)?);
         self.run(
             sql::DEVICE_INSERT,
             (serial, account, what.0, &what.1, created_at, &what.2, sealed, key, fingerprint),
@@ -191,7 +190,7 @@ impl Applying<'_> {
         let _ = self.look_at(&account)?;
         self.run(
             sql::DEVICE_UPDATE,
-            (serial, state(device.state), kind(device)?, stored(device.created_at.0), body),
+            (serial, device.state.name(), device.kind().name(), stored(device.created_at.0), body),
         )?;
         self.counts.moved(&account, was, device.state);
         Ok(())

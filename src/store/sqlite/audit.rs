@@ -7,11 +7,12 @@ use rusqlite::{Connection, Row};
 
 use super::chain::{chain_at, last_place, number_at, place};
 use super::fault::Fault;
-use super::row::{from_json, stored, to_json, unsigned};
+use super::row::{from_json, to_json};
 use super::seal::Log;
 use super::{chain, sql};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::audit_page::merged;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{
     Action, AuditFilter, AuditFrom, AuditList, AuditRow, ChainEnd, ChainId, Event, Links, MacKey,
 };

@@ -7,8 +7,8 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::fault::Fault;
-use super::row::{stored, unsigned};
 use super::sql;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{ChainEnd, ChainId};
 
 /// A chain as it is written down.

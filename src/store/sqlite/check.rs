@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
 use super::ledger::{Ledger, Notes};
-use super::row::{AccountColumns, first, from_json, kind, state, stored};
+use super::row::{first, from_json};
 use super::schema::{Encoding, Schema};
 use super::seal::Log;
 use super::vet::Found;
@@ -19,6 +19,7 @@ use super::{
     alone_file, audit_check, cell, connection, identity, migrations, objects, open, place,
 };
 use crate::device::{Device, Tombstone};
+use crate::store::columns::{AccountColumns, stored};
 use crate::store::{
     Account, ApiKeyRecord, AuditReport, Keyring, OpenError, Sealed, SigningKeyRecord, StoreKeys,
 };
@@ -285,16 +286,11 @@ impl Check<'_> {
             (SELECT count(*) FROM devices WHERE account = id AND state = 'active')
             FROM accounts";
         self.rows("account", sql, |account: &Account, row| {
-            let columns = AccountColumns::of(account)?;
-            let said: (String, i64, Option<i64>, bool) =
-                (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
-            let agrees = said
-                == (
-                    account.id.to_string(),
-                    columns.generation,
-                    columns.revoked_before,
-                    columns.removed,
-                );
+            let columns = AccountColumns::of(account, String::new());
+            let said: (i64, Option<i64>, bool) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            let AccountColumns { generation, revoked_before, removed, .. } = columns;
+            let agrees = row.get::<_, String>(0)? == account.id.as_str()
+                && said == (generation, revoked_before, removed);
             let counts: [i64; 4] = [row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?];
             Ok(agrees && counts[..2] == counts[2..])
         })
@@ -309,8 +305,8 @@ impl Check<'_> {
             let is = (
                 device.serial.to_string(),
                 device.account.to_string(),
-                state(device.state).to_owned(),
-                kind(device)?,
+                device.state.name().to_owned(),
+                device.kind().name().to_owned(),
             );
             let agrees = said == (is.0, is.1, is.2, is.3, stored(device.created_at.0));
             let seed = row.get::<_, Option<Vec<u8>>>(6)?.map(Sealed::from_bytes);

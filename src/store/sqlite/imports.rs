@@ -7,11 +7,10 @@
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::fault::Fault;
-use super::row::{
-    AccountColumns, from_json, imported_account, kind, see_intact, state, stored, to_json,
-};
+use super::row::{from_json, imported_account, see_intact, to_json};
 use super::{read, sql};
 use crate::device::Device;
+use crate::store::columns::{AccountColumns, stored};
 use crate::store::{
     ChainId, Change, Conflict, Fingerprint, ImportId, Sealed, SealedPlace, StagedDevice, Write,
     rules,
@@ -198,7 +197,7 @@ fn move_row(conn: &Connection, number: i64) -> Result<(), Fault> {
     let (body, at) = staged(conn, number)?;
     let device: Device = from_json("a staged device", &body)?;
     let account = imported_account(&device.account, at);
-    let columns = AccountColumns::of(&account)?;
+    let columns = AccountColumns::of(&account, to_json(&account)?);
     let id = account.id.as_str();
     run(
         conn,
@@ -207,7 +206,7 @@ fn move_row(conn: &Connection, number: i64) -> Result<(), Fault> {
     )?;
     let _ = read::intact::<i64>(conn, "an account", sql::ACCOUNT_IS_THERE, [id])?;
     let created_at = stored(device.created_at.0);
-    let values = (number, state(device.state), kind(&device)?, created_at);
+    let values = (number, device.state.name(), device.kind().name(), created_at);
     run(conn, sql::STAGED_MOVE, values)?;
     run(conn, sql::STAGED_DELETE, [number])?;
     let active = i64::from(device.state == crate::device::DeviceState::Active);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::fault::Fault;
-use super::row::unsigned;
 use super::{read, sql};
+use crate::store::columns::unsigned;
 use crate::store::{KeyNeed, SealingKeyId};
 
 /// The number of secrets that each key seals, without the one to leave out: counting the seeds of

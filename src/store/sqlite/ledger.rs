@@ -16,12 +16,13 @@ use subtle::ConstantTimeEq;
 
 use super::fault::Fault;
 use super::identity::Identity;
-use super::row::{BEHIND, CHANGED, INTACT, unsigned};
+use super::row::{BEHIND, CHANGED, INTACT};
 use super::rows::{ADOPT_SETS, CONTROL};
 use super::schema::{Encoding, Schema, TAGGED};
 use super::seen::Seen;
 use super::sum::Sum;
 use super::{read, sql, sum};
+use crate::store::columns::unsigned;
 use crate::store::{MacKey, OpenError};
 
 /// The tags, the sum and the versions of one open store, for all its connections.

@@ -6,12 +6,11 @@ use serde::de::DeserializeOwned;
 
 use super::above::Above;
 use super::fault::Fault;
-use super::row::{
-    account_id, first, from_json, imported_account, parsed, see_intact, stored, unsigned,
-};
+use super::row::{account_id, first, from_json, imported_account, parsed, see_intact};
 use super::sql;
 use crate::device::{Device, DeviceState, MfaKind, Tombstone};
 use crate::id::{AccountId, SerialNumber};
+use crate::store::columns::{stored, unsigned};
 use crate::store::fleet_body::fleet_device;
 use crate::store::{
     Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Fingerprint,

@@ -5,9 +5,10 @@ use rusqlite::Connection;
 use super::fault::Fault;
 use super::identity::{self, Identity};
 use super::read::one;
-use super::row::{account_id, parsed, see_intact, stored, unsigned};
+use super::row::{account_id, parsed, see_intact};
 use super::sql;
 use crate::id::AccountId;
+use crate::store::columns::{stored, unsigned};
 use crate::store::{ListPlace, Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 

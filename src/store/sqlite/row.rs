@@ -6,20 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
-use crate::device::{Device, DeviceState};
 use crate::id::AccountId;
 use crate::store::Account;
+use crate::store::columns::unsigned;
 use crate::time::UnixTime;
-
-/// A number as SQLite keeps it. Times beyond the year 292 billion are all the same to us.
-pub(super) fn stored(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A number as it was stored.
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
 
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|error| Fault::body("a value that is to be kept", error))
@@ -59,44 +49,6 @@ pub(super) fn see_intact(row: &Row<'_>, column: usize, what: &str) -> Result<(),
 /// The account that an import creates for its devices.
 pub(super) fn imported_account(id: &AccountId, staged_at: i64) -> Account {
     Account::new(id.clone(), UnixTime(unsigned(staged_at)))
-}
-
-/// The columns of an account's row without its counts and its revision.
-pub(super) struct AccountColumns {
-    pub(super) generation: i64,
-    pub(super) revoked_before: Option<i64>,
-    pub(super) removed: bool,
-    pub(super) body: String,
-}
-
-impl AccountColumns {
-    pub(super) fn of(account: &Account) -> Result<AccountColumns, Fault> {
-        Ok(AccountColumns {
-            generation: stored(account.generation),
-            revoked_before: account.revoked_before.map(|mark| stored(mark.0)),
-            removed: account.removed_at.is_some(),
-            body: to_json(account)?,
-        })
-    }
-}
-
-/// The state in a device's row.
-pub(super) fn state(state: DeviceState) -> &'static str {
-    match state {
-        DeviceState::Pending => "pending",
-        DeviceState::Active => "active",
-        DeviceState::Disabled => "disabled",
-        DeviceState::Locked => "locked",
-    }
-}
-
-/// The kind in a device's row, in the word its JSON has for it.
-pub(super) fn kind(device: &Device) -> Result<String, Fault> {
-    let word = serde_json::to_value(device.kind())
-        .map_err(|error| Fault::body("a device's kind", error))?;
-    word.as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| Fault::Corrupt("a device's kind is no word".to_owned()))
 }
 
 /// The verdict on a row that is as twostep left it.

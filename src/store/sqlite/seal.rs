@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use super::chain::Chain;
 use super::fault::Fault;
 use super::identity::Identity;
-use super::row::stored;
 use super::{chain, identity, read, sql};
+use crate::store::columns::stored;
 use crate::store::{ChainEnd, ChainId, Links, MacKey};
 
 /// The audit log inside a transaction: the store, its chains and the seal over them.

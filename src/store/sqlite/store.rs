@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::row::unsigned;
 use super::work::{Done, Work};
 use super::{SqliteStore, audit, audit_check, keys, read, revoked, row, sql};
 use crate::device::{Device, DeviceState};
 use crate::id::{AccountId, SerialNumber};
+use crate::store::columns::{stored, unsigned};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditEnds,
     AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice,
@@ -106,7 +106,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             self.here(|conn| {
                 let what = "the account of a single-use item";
-                let values = (id, row::stored(now.0));
+                let values = (id, stored(now.0));
                 let found: Option<String> =
                     read::intact(conn, what, sql::SINGLE_USE_CONSUMED, values)?;
                 found.map(|account| row::account_id(what, &account)).transpose()
