@@ -171,3 +171,28 @@ async fn made_on(store: &PostgresStore, writes: impl IntoIterator<Item = Write>)
     let commit = store.commit(change).await.unwrap();
     assert!(matches!(commit, Commit::Committed(_)), "{commit:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_machine_has_a_highest_time_of_its_own() {
+    if !tools::have("postgresql") {
+        return;
+    }
+    let address = new_database();
+    let of = async |machine: &str| {
+        let options = address.parse::<PostgresOptions>().unwrap().single(true).machine(machine);
+        PostgresStore::open(options).await.unwrap()
+    };
+    let (fast, right) = (of("fast").await, of("it's right -c x").await);
+    let noted = async |store: &PostgresStore, write| {
+        let change = Change { account: None, writes: vec![write], audit: Vec::new() };
+        let _ = store.commit(change).await.unwrap();
+        store.highest_time().await.unwrap()
+    };
+    let (now, later) = (UnixTime(NOW.0), UnixTime(NOW.0 + 86_400));
+    assert_eq!(noted(&fast, Write::NoteTime(later)).await, Some(later));
+    assert_eq!(right.highest_time().await.unwrap(), None, "another machine's clock is its own");
+    assert_eq!(noted(&right, Write::NoteTime(now)).await, Some(now));
+    assert_eq!(noted(&fast, Write::NoteTime(now)).await, Some(later), "it never falls");
+    assert_eq!(noted(&fast, Write::AcceptTime(now)).await, Some(now), "unless it is accepted");
+    assert_eq!(of("fast").await.highest_time().await.unwrap(), Some(now));
+}

@@ -194,8 +194,13 @@ INSERT INTO control (name, value) VALUES
     -- Rises with every change of a signing key or an API key.
     ('version', 0),
     -- The highest revision of any removed device: a device added later starts above it, so that no revision comes back.
-    ('revision_floor', 0),
-    ('highest_time', NULL);
+    ('revision_floor', 0);
+
+-- The highest wall time of each machine, so that one fast clock stops no other machine.
+CREATE TABLE times (
+    machine text   COLLATE "C" NOT NULL PRIMARY KEY,
+    highest bigint NOT NULL
+) WITH (fillfactor = 50);
 
 -- Which store this is: random, made with it. A restore raises the epoch.
 CREATE TABLE identity (

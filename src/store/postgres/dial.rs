@@ -120,7 +120,8 @@ impl Login {
             config.application_name(USER);
         }
         let given = config.get_options().unwrap_or_default();
-        config.options(format!("{given} {SETTINGS}").trim());
+        let machine = &options.machine;
+        config.options(format!("{given} {SETTINGS} -c twostep.machine={machine}").trim());
         let remote = targets(&config).iter().any(Target::demands_tls);
         let tls = match remote || config.get_ssl_mode() == SslMode::Require {
             true => Some(roots::connector(options.roots.clone()).await?),

@@ -8,6 +8,7 @@ use tokio_postgres::config::Host;
 use zeroize::Zeroizing;
 
 use super::connect_error::ConnectError;
+use crate::store::links::sha256_hex;
 
 /// The way to a PostgreSQL store, and the promises that are demanded of it.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct PostgresOptions {
     pub(super) lanes: usize,
     pub(super) single: bool,
     pub(super) state: Option<PathBuf>,
+    /// A digest in hex, which no server takes for more than a word.
+    pub(super) machine: String,
     pub(super) tells_time: bool,
 }
 
@@ -65,6 +68,13 @@ impl PostgresOptions {
     #[must_use]
     pub fn state_directory(self, folder: Option<PathBuf>) -> PostgresOptions {
         PostgresOptions { state: folder, ..self }
+    }
+
+    /// Names this machine, whose highest time is kept apart from that of others; by default after
+    /// `/etc/machine-id`.
+    #[must_use]
+    pub fn machine(self, name: &str) -> PostgresOptions {
+        PostgresOptions { machine: sha256_hex(&[b"twostep machine ", name.as_bytes()]), ..self }
     }
 
     /// Tells no time of the server, for tests with a clock of their own.
@@ -132,15 +142,17 @@ impl FromStr for PostgresOptions {
         if config.get_hosts().is_empty() {
             return Err(BadAddress::Form("it names no host".to_owned()));
         }
-        Ok(PostgresOptions {
+        let options = PostgresOptions {
             config,
             password_file: None,
             roots: None,
             lanes: 2,
             single: false,
             state: None,
+            machine: String::new(),
             tells_time: true,
-        })
+        };
+        Ok(options.machine(&std::fs::read_to_string(MACHINE).unwrap_or_default()))
     }
 }
 
@@ -151,6 +163,8 @@ impl std::fmt::Debug for PostgresOptions {
             .finish_non_exhaustive()
     }
 }
+
+const MACHINE: &str = "/etc/machine-id";
 
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 

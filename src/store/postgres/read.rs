@@ -103,7 +103,9 @@ pub(super) async fn control_version(reader: &Reader) -> Result<u64, Error> {
 }
 
 pub(super) async fn highest_time(reader: &Reader) -> Result<Option<UnixTime>, Error> {
-    Ok(control(reader, "highest_time").await?.map(UnixTime))
+    let row = reader.first(HIGHEST, &[]).await?;
+    row.map(|row| Ok(UnixTime(unsigned(column("the highest time", &row, 0)?))))
+        .transpose()
 }
 
 /// The time by the server's clock.
@@ -172,5 +174,8 @@ const VALUE: &str = "SELECT value FROM named_values WHERE name = $1";
 const CONTROL: &str = "SELECT value FROM control WHERE name = $1";
 
 const ITEM: &str = "a single-use item";
+
+const HIGHEST: &str =
+    "SELECT highest FROM times WHERE machine = current_setting('twostep.machine')";
 
 const TIME: &str = "SELECT extract(epoch FROM clock_timestamp())::bigint";

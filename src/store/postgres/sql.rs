@@ -108,9 +108,13 @@ pub(super) const SEED_RESEAL: &str = "UPDATE devices SET seed = $4, seed_key = $
 pub(super) const STAGED_SEED_RESEAL: &str = "UPDATE staged SET seed = $4, seed_key = $5
     WHERE serial = $1 AND account = $2 AND seed = $3";
 
-pub(super) const TIME_NOTE: &str =
-    "UPDATE control SET value = greatest(value, $1) WHERE name = 'highest_time'";
-pub(super) const TIME_ACCEPT: &str = "UPDATE control SET value = $1 WHERE name = 'highest_time'";
+/// Each connection says which machine it is of.
+pub(super) const TIME_NOTE: &str = "INSERT INTO times (machine, highest)
+    VALUES (current_setting('twostep.machine'), $1)
+    ON CONFLICT (machine) DO UPDATE SET highest = greatest(times.highest, excluded.highest)";
+pub(super) const TIME_ACCEPT: &str = "INSERT INTO times (machine, highest)
+    VALUES (current_setting('twostep.machine'), $1)
+    ON CONFLICT (machine) DO UPDATE SET highest = excluded.highest";
 
 pub(super) const IMPORT_BEGIN: &str = "INSERT INTO imports (id, state, chain, staged_at, devices)
     VALUES ($1, 'staging', $2, $3, 0) ON CONFLICT DO NOTHING";
