@@ -6,12 +6,14 @@ use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditList,
     AuditReport, AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice, Resealable,
-    RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SqliteStore, Store, StoreKeys,
+    RevocationLimits, Revocations, SigningKeyRecord, SingleUse, Store, StoreKeys,
 };
 use twostep::time::UnixTime;
 
+use crate::test_store::TestStore;
+
 /// An interceptor between the verifier and its store.
-pub trait Hook<S: Store = SqliteStore>: Send + Sync {
+pub trait Hook<S: Store = TestStore>: Send + Sync {
     /// Hears of every read, by the name of the method, before it is made. An error is what the
     /// verifier gets instead.
     fn read(&self, _what: &'static str) -> Result<(), Error> {
@@ -29,7 +31,7 @@ pub trait Hook<S: Store = SqliteStore>: Send + Sync {
     }
 }
 
-pub struct Hooked<H, S = SqliteStore> {
+pub struct Hooked<H, S = TestStore> {
     pub store: S,
     pub hook: H,
 }

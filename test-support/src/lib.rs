@@ -24,6 +24,7 @@ pub mod restore;
 pub mod scratch;
 pub mod sockets;
 pub mod stored;
+pub mod test_store;
 pub mod timing;
 pub mod tools;
 pub mod window;

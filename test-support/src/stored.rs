@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tokio::runtime::Runtime;
+
 use crate::postgres::Server;
 
 /// True if tests that name no kind of store run on PostgreSQL.
@@ -16,6 +18,16 @@ pub fn on_postgres() -> bool {
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| Server::start_with(&["max_connections = 400"]))
+}
+
+/// The result of a future, for a test that is not asynchronous where it opens its store.
+pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let (answer, answered) = std::sync::mpsc::channel();
+    RUNTIME.get_or_init(|| Runtime::new().unwrap()).spawn(async move {
+        let _ = answer.send(future.await);
+    });
+    answered.recv().unwrap()
 }
 
 /// The address of a new, empty database.

@@ -11,22 +11,29 @@ use tempfile::TempDir;
 use twostep::device::{Device, Factor, Refusal, TotpState};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::otp::{Code, Counter, Hotp, Seed, TimeStep, Totp, Window};
-use twostep::store::{AccountSnapshot, AuditCursor, Event, Keyring, SqliteStore, Store};
+use twostep::store::{AccountSnapshot, AuditCursor, Event, Keyring, Store};
 use twostep::testing::{FixedClock, SimulatedToken};
 use twostep::time::{Clock, UnixTime};
 use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Verifier};
 
-use crate::scratch;
+use crate::test_store::TestStore;
+use crate::{scratch, stored};
 
 /// Ten seconds into a step of 30 seconds.
 pub const NOW: UnixTime = UnixTime(1_800_000_010);
 
 pub struct World {
-    _folder: TempDir,
-    path: PathBuf,
+    folder: TempDir,
+    place: Place,
     pub clock: FixedClock,
     pub keyring: Keyring,
     pub verifier: Verifier,
+}
+
+/// The place of a world's store.
+enum Place {
+    File(PathBuf),
+    Database(String),
 }
 
 /// A time-based token and its owner.
@@ -46,27 +53,52 @@ impl World {
     }
 
     pub fn sealed_with(keyring: Keyring) -> World {
-        let (folder, clock) = (scratch::folder(), FixedClock::at(NOW));
-        let path = folder.path().join("store.db");
-        let store = Arc::new(SqliteStore::open(&path).unwrap());
-        let verifier =
-            Verifier::with(store, keyring.clone(), Arc::new(clock.clone()), Limits::default());
-        World { _folder: folder, path, clock, keyring, verifier }
+        match stored::on_postgres() {
+            true => World::at(Place::Database(stored::new_database()), scratch::folder(), keyring),
+            false => World::in_file_with(keyring),
+        }
     }
 
+    /// A world whose store is a file, for tests that look at the file.
+    pub fn in_file() -> World {
+        World::in_file_with(Keyring::ephemeral().unwrap())
+    }
+
+    pub fn in_file_with(keyring: Keyring) -> World {
+        let folder = scratch::folder();
+        let place = Place::File(folder.path().join("store.db"));
+        World::at(place, folder, keyring)
+    }
+
+    fn at(place: Place, folder: TempDir, keyring: Keyring) -> World {
+        let (clock, store) = (FixedClock::at(NOW), Arc::new(place.open()));
+        let verifier =
+            Verifier::with(store, keyring.clone(), Arc::new(clock.clone()), Limits::default());
+        World { folder, place, clock, keyring, verifier }
+    }
+
+    /// The file of the store.
     pub fn path(&self) -> PathBuf {
-        self.path.clone()
+        match &self.place {
+            Place::File(path) => path.clone(),
+            Place::Database(_) => panic!("a test that looks at the file begins with `in_file`"),
+        }
+    }
+
+    /// A path for another file of the test.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Another file takes the place of the store's.
     pub fn move_to(&mut self, path: &Path) {
-        self.path = path.to_owned();
+        self.place = Place::File(path.to_owned());
         self.verifier = self.verifier_on(self.store());
     }
 
-    /// Another handle on the same file, as another process has one.
-    pub fn store(&self) -> SqliteStore {
-        SqliteStore::open(self.path()).unwrap()
+    /// Another handle on the same store, as another process has one.
+    pub fn store(&self) -> TestStore {
+        self.place.open()
     }
 
     /// Another verifier with the same clock, which shares nothing with the first but what is in
@@ -160,6 +192,15 @@ impl World {
             .into_iter()
             .filter(|event| event.action.name() == action)
             .collect()
+    }
+}
+
+impl Place {
+    fn open(&self) -> TestStore {
+        match self {
+            Place::File(path) => TestStore::in_file(path),
+            Place::Database(address) => TestStore::in_database(address),
+        }
     }
 }
 

@@ -92,7 +92,7 @@ struct Race {
 
 impl Race {
     fn new(careless: bool) -> Race {
-        let world = World::sealed_with(round::sealing_key());
+        let world = World::in_file_with(round::sealing_key());
         world.clock.set_wall(round::PREPARED_AT);
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(world.verifier.ready()).unwrap();

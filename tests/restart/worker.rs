@@ -10,11 +10,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use test_support::hooked::{Hook, Hooked};
 use test_support::process::Line;
+use test_support::test_store::TestStore;
 use test_support::world::{Held, both, refused};
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::Issuer;
-use twostep::store::{Action, Answer, Change, Commit, Committed, Keyring, SqliteStore, Store};
+use twostep::store::{Action, Answer, Change, Commit, Committed, Keyring, Store};
 use twostep::testing::FixedClock;
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Limits, Verifier};
@@ -66,7 +67,7 @@ pub(crate) fn verifier(store: impl Store + 'static, now: UnixTime) -> Verifier {
 struct Hasty;
 
 impl Hook for Hasty {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         if !change.audit.iter().any(|event| event.action == Action::CodeAccepted) {
             return store.commit(change);
         }
@@ -89,7 +90,7 @@ pub(crate) fn run() {
         .enable_time()
         .build()
         .unwrap();
-    let store = SqliteStore::open(&start.store).unwrap();
+    let store = TestStore::in_file(&start.store);
     let verifier = match start.hasty {
         true => verifier(Hooked { store, hook: Hasty }, start.now),
         false => verifier(store, start.now),

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use test_support::forge::opened;
 use test_support::hooked::{Hook, Hooked};
+use test_support::test_store::TestStore;
 use test_support::world::World;
 use twostep::secret::Secret;
 use twostep::session::{Introspector, Invalid, Issuer, SignedContext, SigningAlgorithm};
-use twostep::store::{Action, Answer, Change, Commit, Keyring, SqliteStore, Store};
+use twostep::store::{Action, Answer, Change, Commit, Keyring, Store};
 use twostep::verifier::{Error, Limits, Verifier};
 
 use super::{Desk, alive};
@@ -100,7 +101,7 @@ struct Meanwhile(Mutex<Option<Act>>);
 type Act = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Hook for Meanwhile {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         let replaces = change.audit.iter().any(|event| event.action == Action::SigningKeyMade);
         let act = if replaces { self.0.lock().unwrap().take() } else { None };
         Box::pin(async move {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use test_support::hooked::{Hook, Hooked};
 use test_support::process::{Line, Process};
+use test_support::test_store::TestStore;
 use test_support::world::{Held, NOW, World, both};
 use twostep::device::DeviceState;
 use twostep::id::{AccountId, SerialNumber};
@@ -206,7 +207,7 @@ impl Order {
 }
 
 impl Hook for Order {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         Box::pin(async move {
             let mut order = self.0.lock().await;
             let actions: Vec<_> = change.audit.iter().map(|event| event.action.clone()).collect();
@@ -397,7 +398,7 @@ fn sealing_key() -> Keyring {
 
 #[test]
 fn a_revocation_in_one_process_holds_at_once_in_another() {
-    let world = World::sealed_with(sealing_key());
+    let world = World::in_file_with(sealing_key());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut other = Process::start("session::another_process");
     other.tell(&Start { store: world.path() });

@@ -89,7 +89,7 @@ async fn a_finished_ceremony_stays_finished_when_the_clock_goes_back() {
 /// A restore drops the marks of finished ceremonies, and ends all that began before it.
 #[tokio::test]
 async fn a_restore_ends_the_ceremonies_that_began_before() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     let keys = keys_of(&world.verifier);
     let (mut key, _) = enrolled(&keys, "alice").await;
     let alice = account("alice");
@@ -110,7 +110,7 @@ async fn a_restore_ends_the_ceremonies_that_began_before() {
 /// The id of a ceremony tells neither keys nor account to its holder.
 #[tokio::test]
 async fn ids_of_known_and_unknown_accounts_are_of_one_length() {
-    let world = World::new();
+    let world = World::in_file();
     let keys = keys_of(&world.verifier);
     let (mut hers, _) = enrolled(&keys, "alice").await;
     let begun = keys.begin_authentication(&account("alice")).await.unwrap();

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use test_support::hooked::{Hook, Hooked};
 use test_support::keyring::{enrol, forged, keys_of, made, used};
+use test_support::test_store::TestStore;
 use test_support::world::{Held, World, both};
 use twostep::device::RecoveryCode;
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::{Introspector, Issuer, SignedContext, SigningAlgorithm};
 use twostep::store::{
-    Action, Answer, Change, Commit, Conflict, Error as StoreError, Keyring, SqliteStore, Store,
+    Action, Answer, Change, Commit, Conflict, Error as StoreError, Keyring, Store,
 };
 use twostep::testing::SimulatedSecurityKey;
 use twostep::verifier::{
@@ -76,7 +77,7 @@ impl Hook for Fails {
         if self.strikes(false) { Err(self.error()) } else { Ok(()) }
     }
 
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         Box::pin(async move {
             if !self.strikes(true) {
                 return store.commit(change).await;
@@ -408,7 +409,7 @@ struct Hangs {
 }
 
 impl Hook for Hangs {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         Box::pin(async move {
             let accepts = change.audit.iter().any(|event| event.action == Action::CodeAccepted);
             if accepts && self.made {
@@ -448,7 +449,7 @@ async fn a_cancelled_call_frees_the_queue_and_is_not_repeated() {
 struct Overtaken(AtomicUsize);
 
 impl Hook for Overtaken {
-    fn commit<'a>(&'a self, _store: &'a SqliteStore, _change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, _store: &'a TestStore, _change: Change) -> Answer<'a, Commit> {
         self.0.fetch_add(1, Relaxed);
         Box::pin(async { Ok(Commit::Conflict(Conflict::Revision)) })
     }

@@ -4,8 +4,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use test_support::hooked::{Hook, Hooked};
+use test_support::test_store::TestStore;
 use test_support::world::{Held, World, refused};
-use twostep::store::{Action, Answer, Change, Commit, Error as StoreError, SqliteStore, Store};
+use twostep::store::{Action, Answer, Change, Commit, Error as StoreError, Store};
 use twostep::verifier::Verifier;
 
 async fn replay(verifier: &Verifier, held: &Held, world: &World) {
@@ -60,7 +61,7 @@ enum How {
 struct Fails(Mutex<Option<How>>);
 
 impl Hook for Fails {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         let folds = change.audit.iter().any(|event| event.action == Action::CodeNotJudged);
         let how = if folds { self.0.lock().unwrap().take() } else { None };
         Box::pin(async move {

@@ -123,7 +123,7 @@ async fn a_device_is_renamed_and_a_missing_one_is_not_found() {
 
 #[tokio::test]
 async fn codes_accepted_after_a_backup_are_refused_after_its_restore() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     // After the backup, the owner's pair found the token twenty steps ahead, the most for an owner.
     let held = world.active("alice").await.ahead_by(20);
     let backup = world.path().with_file_name("backup.db");

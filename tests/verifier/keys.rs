@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use test_support::hooked::{Hook, Hooked};
 use test_support::keyring::{account, enrol, enrolled, keys_of, made, terms, verify};
+use test_support::test_store::TestStore;
 use test_support::world::{Held, World, both, refused};
 use twostep::device::{DeviceState, MfaKind, Refusal};
 use twostep::otp::Window;
 use twostep::session::{Amr, Introspector, Issuer};
-use twostep::store::{Answer, Change, Commit, EventReason, SqliteStore, Store, Write};
+use twostep::store::{Answer, Change, Commit, EventReason, Store, Write};
 use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
 use twostep::verifier::{Authority, Error, NewDevice, NewFactor, SecurityKeys};
 use twostep::webauthn::{
@@ -251,7 +252,7 @@ async fn a_protected_account_enrols_a_key_with_proof_twice() {
 struct Before(Mutex<Option<twostep::verifier::Verifier>>);
 
 impl Hook for Before {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         let adds = change.writes.iter().any(|write| matches!(write, Write::InsertDevice { .. }));
         let verifier = if adds { self.0.lock().unwrap().take() } else { None };
         Box::pin(async move {

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use test_support::hooked::{Hook, Hooked};
+use test_support::test_store::TestStore;
 use test_support::world::{Held, World, both};
 use twostep::device::DeviceState;
 use twostep::otp::Window;
 use twostep::session::{Introspector, Issuer, SessionContext, SignedContext};
-use twostep::store::{Answer, Change, Commit, SqliteStore, Store, Write};
+use twostep::store::{Answer, Change, Commit, Store, Write};
 use twostep::verifier::{Authority, Error, NewDevice, NewFactor, Passcode, Verifier};
 
 /// Alice, with the one device that protects her account and a pending one from before.
@@ -278,7 +279,7 @@ struct Meanwhile(Mutex<Option<Act>>);
 type Act = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Hook for Meanwhile {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         let changes_devices = change.writes.iter().any(|write| {
             matches!(
                 write,

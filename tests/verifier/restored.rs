@@ -60,7 +60,7 @@ async fn opens_nothing(world: &World, held: &Held, pair: &[Code; 2]) {
 #[tokio::test]
 async fn codes_of_a_token_found_far_ahead_open_nothing_again() {
     for lead in [21, 500, 2_000, 2_879] {
-        let mut world = World::new();
+        let mut world = World::in_file();
         let held = world.active("alice").await;
         let backup = backup(&world).await;
         world.pass(60);
@@ -90,7 +90,7 @@ async fn codes_of_a_token_found_far_ahead_open_nothing_again() {
 #[tokio::test]
 async fn a_clock_is_in_doubt_until_an_administrator_vouches() {
     for way in ["time", "pair", "unlock", "leads"] {
-        let mut world = World::new();
+        let mut world = World::in_file();
         let held = world.active("alice").await;
         let backup = backup(&world).await;
         let leads = if way == "leads" { Leads::Owners } else { Leads::Unknown };
@@ -119,7 +119,7 @@ async fn a_clock_is_in_doubt_until_an_administrator_vouches() {
 
 #[tokio::test]
 async fn a_pair_opens_once_both_its_codes_lie_past_the_doubt() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     let held = world.active("alice").await;
     let backup = backup(&world).await;
     restored(&mut world, &backup, Leads::Unknown);
@@ -141,7 +141,7 @@ async fn a_pair_opens_once_both_its_codes_lie_past_the_doubt() {
 
 #[tokio::test]
 async fn a_seed_unknown_to_the_backup_is_in_doubt_too() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     world.active("bob").await;
     let backup = backup(&world).await;
     // Added, found far ahead, used: all of it after the backup.
@@ -167,7 +167,7 @@ async fn a_seed_unknown_to_the_backup_is_in_doubt_too() {
 
 #[tokio::test]
 async fn a_counter_is_put_back_by_an_administrator_alone() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     let held = world.counting("alice").await;
     let counter = |from| presses(&held, from);
     let (account, serial) = (&held.account, &held.serial);
@@ -199,7 +199,7 @@ async fn a_counter_is_put_back_by_an_administrator_alone() {
 
 #[tokio::test]
 async fn a_counter_added_again_after_a_restore_needs_an_administrator() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     let held = world.counting("alice").await;
     let serial = &held.serial;
     let backup = backup(&world).await;
@@ -226,7 +226,7 @@ async fn a_counter_added_again_after_a_restore_needs_an_administrator() {
 
 #[tokio::test]
 async fn a_pending_counter_is_not_activated_by_spent_codes() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     let held = Held::new("alice");
     world.verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
     let backup = backup(&world).await;
@@ -244,7 +244,7 @@ async fn a_pending_counter_is_not_activated_by_spent_codes() {
 
 #[tokio::test]
 async fn recovery_codes_of_a_backup_open_nothing() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     let held = world.active("alice").await;
     let sheet = NewDevice { serial: None, factor: NewFactor::Recovery, ..held.to_add() };
     let codes = world.verifier.add(sheet, &Authority::Admin).await.unwrap().recovery_codes;
@@ -268,7 +268,7 @@ async fn recovery_codes_of_a_backup_open_nothing() {
 
 #[tokio::test]
 async fn only_administrators_give_factors_until_the_restore_is_accepted() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     // Enrolled, and not yet protected when the backup was made.
     let held = world.added("alice", &Authority::Service).await.unwrap();
     let backup = backup(&world).await;
@@ -314,7 +314,7 @@ async fn only_administrators_give_factors_until_the_restore_is_accepted() {
 
 #[tokio::test]
 async fn a_second_restore_gives_nothing_back() {
-    let mut world = World::new();
+    let mut world = World::in_file();
     let held = world.active("alice").await;
     let hotp = world.counting("bob").await;
     let backup = backup(&world).await;

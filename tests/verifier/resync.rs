@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use test_support::hooked::{Hook, Hooked};
+use test_support::test_store::TestStore;
 use test_support::world::{Held, World, both, refused};
 use twostep::device::Refusal;
 use twostep::id::CallerId;
 use twostep::otp::{Code, Counter, Hotp, Window, compressions};
-use twostep::store::{Answer, Change, Commit, SqliteStore, Store};
+use twostep::store::{Answer, Change, Commit, Store};
 use twostep::testing::SimulatedToken;
 use twostep::verifier::{Authority, Verifier};
 
@@ -102,7 +103,7 @@ struct Count {
 }
 
 impl Hook for Count {
-    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
         self.changes.fetch_add(1, Relaxed);
         self.writes.fetch_add(change.writes.len(), Relaxed);
         self.events.fetch_add(change.audit.len(), Relaxed);

@@ -54,7 +54,7 @@ macro_rules! must {
 
 impl Run {
     pub(crate) async fn new() -> Run {
-        let world = World::new();
+        let world = World::in_file();
         let mut people = Vec::new();
         for name in ["alice", "bob"] {
             let held = world.added(name, &Authority::Admin).await.unwrap();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use test_support::hooked::{Hook, Hooked};
+use test_support::test_store::TestStore;
 use test_support::world::{Held, World, both};
 use twostep::otp::Window;
 use twostep::secret::Secret;
@@ -313,7 +314,7 @@ struct Few(std::sync::atomic::AtomicUsize);
 impl Hook for Few {
     fn commit<'a>(
         &'a self,
-        store: &'a twostep::store::SqliteStore,
+        store: &'a TestStore,
         change: twostep::store::Change,
     ) -> Answer<'a, Commit> {
         use std::sync::atomic::Ordering::SeqCst;
@@ -368,7 +369,7 @@ fn before_and_after() -> (World, Keyring) {
 #[tokio::test]
 async fn a_key_is_made_only_for_a_store_without_secrets() {
     let world = World::new();
-    let file = world.path().with_file_name("sealing.key");
+    let file = world.beside("sealing.key");
     let fresh = || {
         Verifier::with(
             Arc::new(world.store()),
@@ -417,7 +418,7 @@ async fn a_key_is_made_only_for_a_store_without_secrets() {
 #[tokio::test]
 async fn two_programs_that_start_at_once_use_one_key() {
     let world = World::new();
-    let file = world.path().with_file_name("sealing.key");
+    let file = world.beside("sealing.key");
     let of = || {
         Verifier::with(
             Arc::new(world.store()),

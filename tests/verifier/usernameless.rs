@@ -242,7 +242,7 @@ async fn finished_many_times_at_once_it_is_finished_once() {
 /// A page with passkeys begins a sign-in at every visit, by any visitor.
 #[tokio::test]
 async fn no_number_of_sign_ins_without_an_account_ends_another() {
-    let world = World::new();
+    let world = World::in_file();
     let keys = keys_of(&world);
     let mut hers = passkey(&keys, "alice").await;
     let (first, of_alice) =

@@ -1,0 +1,192 @@
+//! A store of either kind, for tests that name none.
+
+use std::path::{Path, PathBuf};
+
+use twostep::device::{Device, DeviceState};
+use twostep::id::{AccountId, SerialNumber};
+use twostep::store::{
+    AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
+    AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Fingerprint,
+    FleetDevice, KeyNeed, OpenError, PostgresOptions, PostgresStore, Resealable, RevocationLimits,
+    Revocations, SealingKeyId, SigningKeyRecord, SingleUse, SqliteStore, Store, StoreKeys, Task,
+};
+use twostep::time::UnixTime;
+
+use crate::stored;
+
+/// A file, or a database where `TWOSTEP_TEST_STORE=postgres`. A handle is cheap to clone.
+#[derive(Clone, Debug)]
+pub enum TestStore {
+    File(SqliteStore),
+    Database(PostgresStore),
+}
+
+impl TestStore {
+    /// Opens the store in this file.
+    pub fn in_file(path: &Path) -> TestStore {
+        TestStore::File(SqliteStore::open(path).unwrap())
+    }
+
+    /// Opens the store in this database, which tells no time: the clocks of tests are their own.
+    pub fn in_database(address: &str) -> TestStore {
+        let options: PostgresOptions = address.parse().unwrap();
+        let opening = PostgresStore::open(options.single(true).without_clock());
+        TestStore::Database(stored::block_on(opening).unwrap())
+    }
+
+    /// Copies a store that is a file.
+    pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), OpenError> {
+        match self {
+            TestStore::File(file) => file.backup(to).await,
+            TestStore::Database(_) => panic!("a database is copied with its own tools"),
+        }
+    }
+}
+
+macro_rules! either {
+    ($self:ident.$method:ident($($argument:expr),*)) => {
+        match $self {
+            TestStore::File(store) => store.$method($($argument),*),
+            TestStore::Database(store) => store.$method($($argument),*),
+        }
+    };
+}
+
+impl Store for TestStore {
+    fn commit(&self, change: Change) -> Answer<'_, Commit> {
+        either!(self.commit(change))
+    }
+
+    fn unlock(&self, keys: StoreKeys, adoption: Option<Adoption>) -> Answer<'_, ()> {
+        either!(self.unlock(keys, adoption))
+    }
+
+    fn writable(&self) -> Answer<'_, ()> {
+        either!(self.writable())
+    }
+
+    fn after_unknown(&self) -> AfterUnknown {
+        either!(self.after_unknown())
+    }
+
+    fn hold(&self, task: Task) -> Answer<'_, bool> {
+        either!(self.hold(task))
+    }
+
+    fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {
+        either!(self.account(account))
+    }
+
+    fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
+        either!(self.owner(serial))
+    }
+
+    fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
+        either!(self.owner_by_fingerprint(fingerprint))
+    }
+
+    fn holder<'a>(
+        &'a self,
+        fingerprint: Fingerprint,
+        except: &'a SerialNumber,
+    ) -> Answer<'a, Option<SerialNumber>> {
+        either!(self.holder(fingerprint, except))
+    }
+
+    fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
+        either!(self.accounts(list))
+    }
+
+    fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
+        either!(self.devices(list))
+    }
+
+    fn count_devices(&self, state: DeviceState) -> Answer<'_, u64> {
+        either!(self.count_devices(state))
+    }
+
+    fn fleet<'a>(
+        &'a self,
+        after: Option<&'a SerialNumber>,
+        limit: u32,
+    ) -> Answer<'a, Vec<FleetDevice>> {
+        either!(self.fleet(after, limit))
+    }
+
+    fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
+        either!(self.single_use(id, now))
+    }
+
+    fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {
+        either!(self.consumed(id, now))
+    }
+
+    fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
+        either!(self.session_revoked(session_id))
+    }
+
+    fn revocations(
+        &self,
+        since: UnixTime,
+        now: UnixTime,
+        limits: RevocationLimits,
+    ) -> Answer<'_, Revocations> {
+        either!(self.revocations(since, now, limits))
+    }
+
+    fn revocations_of<'a>(&'a self, account: &'a AccountId) -> Answer<'a, u64> {
+        either!(self.revocations_of(account))
+    }
+
+    fn control_version(&self) -> Answer<'_, u64> {
+        either!(self.control_version())
+    }
+
+    fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
+        either!(self.signing_keys())
+    }
+
+    fn api_keys(&self) -> Answer<'_, Vec<ApiKeyRecord>> {
+        either!(self.api_keys())
+    }
+
+    fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        either!(self.value(name))
+    }
+
+    fn values<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, Vec<u8>)>> {
+        either!(self.values(prefix))
+    }
+
+    fn time(&self) -> Answer<'_, Option<UnixTime>> {
+        either!(self.time())
+    }
+
+    fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
+        either!(self.highest_time())
+    }
+
+    fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>> {
+        either!(self.sealed_under_other_keys(current, limit))
+    }
+
+    fn secrets_by_key(&self, except: Option<SealingKeyId>) -> Answer<'_, Vec<KeyNeed>> {
+        either!(self.secrets_by_key(except))
+    }
+
+    fn audit_rows(&self, list: AuditList) -> Answer<'_, Vec<AuditRow>> {
+        either!(self.audit_rows(list))
+    }
+
+    fn verify_audit(&self) -> Answer<'_, AuditReport> {
+        either!(self.verify_audit())
+    }
+
+    fn audit_ends(&self) -> Answer<'_, AuditEnds> {
+        either!(self.audit_ends())
+    }
+
+    fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64> {
+        either!(self.expire(now, audit_before))
+    }
+}
