@@ -22,7 +22,8 @@ fn check_and_audit_verify_read_a_database_that_is_in_use() {
 
     let agent = Agent::start(&format!("[store]\nurl = \"{address}\"\nsingle = true\n"));
     let socket = agent.socket();
-    let added = twostep(&["--socket", socket.to_str().unwrap(), "device", "add", "alice"]);
+    let added =
+        twostep(&["--socket", socket.to_str().unwrap(), "device", "add", "--account", "alice"]);
     assert_eq!(added.exit, 0, "{added:?}");
 
     let check = twostep(&["--json", "store", "check", &address]);
