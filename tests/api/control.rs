@@ -8,7 +8,7 @@ use serde_json::json;
 use test_support::agent::Agent;
 use test_support::http::Client;
 use test_support::people::{alive, enrol, now, text};
-use test_support::restore;
+use test_support::{restore, stored};
 use twostep::store::SqliteStore;
 use twostep::time::{Clock, Reading, SystemClock, UnixTime};
 
@@ -43,13 +43,10 @@ fn rounds() -> usize {
 
 /// An agent of its own on the store of another one.
 fn beside(agent: &Agent, config: &str) -> Agent {
-    let (store, key) =
-        (agent.folder.path().join("store.db"), agent.folder.path().join("sealing.key"));
-    Agent::start(&format!(
-        "{config}[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n",
-        store.display(),
-        key.display()
-    ))
+    let key = agent.folder.path().join("sealing.key");
+    let store = stored::table_in(agent.folder.path());
+    let store = store.replace("\"sealing.key\"", &format!("\"{}\"", key.display()));
+    Agent::start(&format!("{config}{store}"))
 }
 
 #[test]
