@@ -140,6 +140,24 @@ impl Server {
         self.end("QUIT");
     }
 
+    /// Copies its files, as a backup would, while it stands still.
+    pub fn copy_aside(&mut self) {
+        self.quit();
+        copy(&self.data(), &self.keeper.folder().join("copy"));
+        self.start_again();
+    }
+
+    /// Brings back what it was when it was copied.
+    pub fn bring_back(&mut self) {
+        self.kill();
+        // Its last processes may still write.
+        while fs::remove_dir_all(self.data()).is_err() {
+            sleep(Duration::from_millis(50));
+        }
+        copy(&self.keeper.folder().join("copy"), &self.data());
+        self.start_again();
+    }
+
     fn end(&mut self, name: &str) {
         let Some(mut process) = self.process.take() else { return };
         let all = processes_of(&self.data());
@@ -158,6 +176,11 @@ impl Server {
     pub fn thaw(&self) {
         signal("CONT", &processes_of(&self.data()));
     }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(status.success());
 }
 
 /// Runs statements on the database with this URL.

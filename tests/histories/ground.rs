@@ -73,14 +73,14 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The configuration of agents that find their store elsewhere, or in a file.
-    pub(crate) fn config(&self) -> String {
-        let store = self.folder.path().join("store.db");
+    /// The configuration of that agent.
+    pub(crate) fn config(&self, agent: usize) -> String {
+        let single = if self.is_single() { "single = true\n" } else { "" };
         format!(
-            "[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n\
+            "[store]\nurl = \"{}\"\n{single}key_file = \"{}\"\n\
              [sessions]\nrefusal_interval_ms = 1\n\
              [limits]\nrequests_per_second = 100000\nburst = 100000\n",
-            store.display(),
+            self.store(agent),
             self.folder.path().join("sealing.key").display()
         )
     }

@@ -38,7 +38,9 @@ impl<'a> Nodes<'a> {
     }
 
     fn spawn(&self, agent: usize, folder: TempDir) -> Agent {
-        Agent::spawn(folder, &self.ground.config(), |command| {
+        let state = folder.path().to_owned();
+        Agent::spawn(folder, &self.ground.config(agent), |command| {
+            command.env("STATE_DIRECTORY", state);
             if let Some(wrong) = self.wrong {
                 command.env(Wrong::VARIABLE, wrong.name());
                 command.env(Wrong::STORE, self.ground.store(agent));
@@ -59,6 +61,20 @@ impl<'a> Nodes<'a> {
             assert!(Instant::now() < deadline, "not ready: {:#?}", logs().collect::<Vec<_>>());
             self.revive();
             sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Kills all agents, starts them again, and waits until each is ready, or has ended.
+    pub(crate) fn restart(&self) {
+        for (number, agent) in self.agents.iter().enumerate() {
+            let mut agent = agent.lock().unwrap();
+            let folder = agent.take().unwrap().into_folder();
+            let started = agent.insert(self.spawn(number, folder));
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while !started.has_ended() && !started.log().contains("\"message\":\"ready\"") {
+                assert!(Instant::now() < deadline, "neither ready nor ended: {}", started.log());
+                sleep(Duration::from_millis(20));
+            }
         }
     }
 

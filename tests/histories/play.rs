@@ -26,8 +26,6 @@ pub(crate) struct Plan {
     pub(crate) lasts: Duration,
     /// The fault that is built into the agents; none: the agent itself.
     pub(crate) wrong: Option<Wrong>,
-    /// The same of the agent that enrols the devices, and reads the audit log at the end.
-    pub(crate) first: Option<Wrong>,
 }
 
 /// A history that was played.
@@ -43,7 +41,7 @@ pub(crate) fn play(plan: Plan, ground: &Ground<'_>) -> Played {
     let hands = hands();
     let record = Record::new();
     {
-        let first = Nodes::start(1, ground, plan.first);
+        let first = Nodes::start(1, ground, None);
         enrol(&Client::unix(&first.sockets[0]), &record, &first, &hands);
     }
     let nodes = Nodes::start(plan.agents, ground, plan.wrong);
@@ -68,7 +66,7 @@ pub(crate) fn play(plan: Plan, ground: &Ground<'_>) -> Played {
         }
     });
     drop(nodes);
-    let last = Nodes::start(1, ground, plan.first);
+    let last = Nodes::start(1, ground, None);
     let rows = rows(&Client::unix(&last.sockets[0]), &hands);
     let lost = ground.lost.lock().unwrap().iter().map(|at| record.moment_of(*at)).collect();
     let (events, odd) = record.into_parts();

@@ -18,7 +18,6 @@ use super::ground::Ground;
 use super::hand::Hand;
 use super::nodes::Nodes;
 use super::play::{enrol, rows};
-use super::wrong::Wrong;
 
 #[test]
 fn a_code_that_64_clients_present_is_accepted_once() {
@@ -40,7 +39,7 @@ fn a_code_that_64_clients_present_is_accepted_once() {
 fn judge(ground: &Ground<'_>, batches: usize) {
     let hands: Vec<Hand> = (0..AT_ONCE).map(|seed| Hand::new(seed, Kind::Hotp)).collect();
     let record = Record::new();
-    let nodes = Nodes::start(AGENTS, ground, Some(Wrong::Nothing));
+    let nodes = Nodes::start(AGENTS, ground, None);
     let admin = Client::unix(&nodes.sockets[0]);
     enrol(&admin, &record, &nodes, &hands);
     run(&record, &nodes, &hands, batches);

@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use test_support::world::both;
 use twostep::agent;
 use twostep::agent::Config;
 use twostep::id::{AccountId, SerialNumber};
-use twostep::otp::{Code, Counter, Hotp, Seed, Totp, Window};
+use twostep::otp::{Code, Window};
 use twostep::session::{Introspector, Issuer, SignedContext};
-use twostep::store::{AuditCursor, Event, Keyring, PostgresOptions, PostgresStore, SqliteStore};
+use twostep::store::{Keyring, PostgresOptions, PostgresStore, SqliteStore};
 use twostep::time::SystemClock;
-use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Passcode, Verifier};
+use twostep::verifier::{Authority, Error, Limits, Passcode, Verifier};
 
 use super::wrong::Wrong;
 
@@ -34,7 +34,7 @@ type Answered = (StatusCode, Json<Value>);
 
 /// Serves until it is killed.
 pub(crate) async fn serve(config: Config, wrong: Wrong) -> Result<(), agent::Error> {
-    let keyring = Keyring::from_file_or_new(config.key_file()).unwrap();
+    let keyring = Keyring::from_file(config.key_file()).unwrap();
     let address = std::env::var(Wrong::STORE).unwrap();
     let store = match address.strip_prefix("sqlite:") {
         Some(file) => wrong.over(SqliteStore::open(file).unwrap()),
@@ -49,8 +49,6 @@ pub(crate) async fn serve(config: Config, wrong: Wrong) -> Result<(), agent::Err
         .route("/v1/sessions", post(open))
         .route("/v1/sessions/introspect", post(introspect))
         .route("/v1/accounts/{account}/revoke-sessions", post(revoke))
-        .route("/v1/devices", post(add))
-        .route("/v1/audit", get(audit))
         .route("/v1/devices/{serial}", delete(remove))
         .route("/v1/devices/{serial}/{verb}", post(change))
         .with_state(Arc::new(StandIn { verifier, issuer, introspector, alive }));
@@ -109,29 +107,6 @@ async fn introspect(State(agent): State<Arc<StandIn>>, Json(body): Json<Value>) 
         alive.lock().unwrap().insert(token.to_owned(), Instant::now());
     }
     answer(context.map(|context| json!({"active": context.is_some()})))
-}
-
-async fn add(State(agent): State<Arc<StandIn>>, Json(body): Json<Value>) -> Answered {
-    let text = |name: &str| body[name].as_str().unwrap_or_default();
-    let seed = Some(Seed::from_base32(text("secret")).unwrap());
-    let factor = match text("kind") {
-        "totp" => NewFactor::Totp { parameters: Totp::default(), seed },
-        _ => NewFactor::Hotp { parameters: Hotp::default(), counter: Counter(0), seed },
-    };
-    let (account, serial) = (text("account").parse().unwrap(), text("serial").parse().ok());
-    let new = NewDevice { account, serial, name: None, factor };
-    let added = agent.verifier.add(new, &Authority::Admin).await;
-    let (status, body) = done(added);
-    (if status == StatusCode::OK { StatusCode::CREATED } else { status }, body)
-}
-
-async fn audit(State(agent): State<Arc<StandIn>>) -> Answered {
-    let rows = agent.verifier.store().audit(AuditCursor::start(), u32::MAX).await;
-    let rows = rows.map_err(Error::Store).map(|rows| {
-        let event = |event: &Event| json!({"action": event.action.name(), "serial": event.serial});
-        json!({"events": rows.iter().map(|row| event(&row.event)).collect::<Vec<Value>>()})
-    });
-    answer(rows)
 }
 
 async fn revoke(State(agent): State<Arc<StandIn>>, Path(account): Path<AccountId>) -> Answered {

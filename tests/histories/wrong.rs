@@ -15,8 +15,6 @@ use twostep::store::{
 /// The fault of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// The right agent.
-    Nothing,
     /// The right agent on a store that loses answers: rules hold even there.
     LosesAnswers,
     /// Compares revisions first, and writes after that.
@@ -35,11 +33,10 @@ impl Wrong {
     pub(crate) const VARIABLE: &str = "TWOSTEP_TEST_WRONG";
 
     /// The variable that names its store, and the one that says whether that has no standby.
-    pub(crate) const STORE: &str = "TWOSTEP_TEST_STORE";
-    pub(crate) const SINGLE: &str = "TWOSTEP_TEST_SINGLE";
+    pub(crate) const STORE: &str = "TWOSTEP_TEST_WRONG_STORE";
+    pub(crate) const SINGLE: &str = "TWOSTEP_TEST_WRONG_SINGLE";
 
-    pub(crate) const ALL: [Wrong; 6] = [
-        Wrong::Nothing,
+    pub(crate) const ALL: [Wrong; 5] = [
         Wrong::LosesAnswers,
         Wrong::ReadsFirst,
         Wrong::AnswersEarly,
@@ -56,9 +53,9 @@ impl Wrong {
         Wrong::ALL.into_iter().find(|wrong| wrong.name() == name)
     }
 
-    /// True for those that break no rule.
+    /// True for the one that breaks no rule.
     pub(crate) fn is_right(self) -> bool {
-        matches!(self, Wrong::Nothing | Wrong::LosesAnswers)
+        self == Wrong::LosesAnswers
     }
 
     /// The store of this agent.
@@ -75,7 +72,7 @@ impl Wrong {
                 let store = Hooked { store, hook: Lossy::default() };
                 Arc::new(Hooked { store, hook: Insistent })
             }
-            Wrong::Nothing | Wrong::Remembers => Arc::new(store),
+            Wrong::Remembers => Arc::new(store),
         }
     }
 }
