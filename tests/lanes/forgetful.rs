@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use test_support::postgres::Server;
 use test_support::tools;
-use twostep::device::{Factor, Leads};
+use twostep::device::{DeviceState, Factor, Leads};
 use twostep::id::CallerId;
 use twostep::otp::TimeStep;
-use twostep::store::{Commit, Error, PostgresOptions, Restore, RestoreMark, Restored, Store};
+use twostep::store::{
+    AuditCursor, AuditRow, Commit, ConnectError, Error, ExportedRows, PostgresOptions, Restore,
+    RestoreMark, Restored, Store, postgres,
+};
 
 use super::one::{self, One, options};
 
@@ -54,7 +57,7 @@ async fn a_store_that_forgot_decides_nothing_until_it_is_restored() {
     assert!(matches!(second.writable().await, Err(Error::WentBack(_))));
 
     let before = first.account(&one.account()).await.unwrap().unwrap();
-    let restored = restore(&server).await;
+    let restored = restore(&server, "postgres", &CallerId::new("test"), None).await;
     assert_eq!((restored.accounts, restored.devices), (1, 1));
     tokio::time::sleep(Duration::from_millis(150)).await;
     let after = first.account(&one.account()).await.unwrap().unwrap();
@@ -65,14 +68,6 @@ async fn a_store_that_forgot_decides_nothing_until_it_is_restored() {
     for store in [&first, &second] {
         assert!(matches!(one.accept(store).await, Ok(Commit::Committed(_))));
     }
-}
-
-async fn restore(server: &Server) -> Restored {
-    let caller = CallerId::new("test");
-    let wanted =
-        Restore { now: one::NOW, caller: &caller, leads: Leads::Unknown, keyring: None, log: None };
-    let options: PostgresOptions = server.url("postgres").parse().unwrap();
-    twostep::store::postgres::restore(options.single(true), wanted).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,4 +90,67 @@ async fn acknowledged_rows_are_remembered_across_restarts() {
     let store = open().await.unwrap();
     let refused = one.accept_from(&store, 2).await;
     assert!(matches!(refused, Err(Error::WentBack(_))), "{refused:?}");
+}
+
+/// A token that was taken out of use after the backup stays out of use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_repeats_the_losses_of_an_exported_log() {
+    if !tools::have("postgresql") {
+        return;
+    }
+    let server = Server::start();
+    server.create("lost");
+    let store = options(&server.url("lost")).open().await.unwrap();
+    let one = One::add(&store).await;
+    one.put(&store, DeviceState::Active, "device.activated").await;
+    drop(store);
+    wait_for_no_client(&server);
+    server.copy("lost", "backup");
+
+    let store = options(&server.url("lost")).open().await.unwrap();
+    one.put(&store, DeviceState::Disabled, "device.deactivated").await;
+    let rows = store.audit(AuditCursor::start(), 100).await.unwrap();
+    assert_eq!(rows.len(), 3);
+    drop(store);
+
+    let changed = AuditRow { hash: "0".repeat(64), ..rows[2].clone() };
+    let caller = CallerId::new("test");
+    let mut forged = [rows[0].clone(), rows[1].clone(), changed].into_iter().map(Ok);
+    let forged = wanted(&caller, Some(&mut forged));
+    let refused = postgres::restore(at(&server, "backup"), forged).await;
+    assert!(matches!(refused, Err(ConnectError::Unrestored { .. })), "{refused:?}");
+
+    let mut rows = rows.into_iter().map(Ok);
+    let restored = restore(&server, "backup", &caller, Some(&mut rows)).await;
+    assert_eq!(restored.repeated.disabled, 1);
+    assert_eq!(restored.log.map(|log| log.rows), Some(1), "the backup has the others");
+    let store = options(&server.url("backup")).open().await.unwrap();
+    let seen = store.account(&one.account()).await.unwrap().unwrap();
+    assert_eq!(seen.devices[0].device.state, DeviceState::Disabled);
+    assert!(store.verify_audit().await.unwrap().ok);
+}
+
+/// Waits until connections that were dropped are closed.
+fn wait_for_no_client(server: &Server) {
+    let clients = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'lost'";
+    while server.sql("postgres", clients) != "0" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn at(server: &Server, database: &str) -> PostgresOptions {
+    server.url(database).parse::<PostgresOptions>().unwrap().single(true)
+}
+
+fn wanted<'a>(caller: &'a CallerId, log: Option<ExportedRows<'a>>) -> Restore<'a> {
+    Restore { now: one::NOW, caller, leads: Leads::Unknown, keyring: None, log }
+}
+
+async fn restore<'a>(
+    server: &Server,
+    database: &str,
+    caller: &'a CallerId,
+    log: Option<ExportedRows<'a>>,
+) -> Restored {
+    postgres::restore(at(server, database), wanted(caller, log)).await.unwrap()
 }

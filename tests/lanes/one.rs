@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use test_support::postgres::Server;
-use twostep::device::{Device, Factor, TotpState};
+use twostep::device::{Device, DeviceState, Factor, TotpState};
 use twostep::id::{AccountId, CallerId};
 use twostep::otp::TimeStep;
 use twostep::store::{
@@ -63,6 +63,17 @@ impl One {
     /// The revision that the server has, behind the back of the store.
     pub(super) fn revision(&self, server: &Server) -> u64 {
         server.sql("postgres", "SELECT revision FROM devices").parse().unwrap()
+    }
+
+    /// Puts the device into this state.
+    pub(super) async fn put(&self, store: &PostgresStore, state: DeviceState, action: &str) {
+        let seen = store.account(&self.device.account).await.unwrap().unwrap();
+        let seen = &seen.devices[0];
+        let device = Device { state, ..seen.device.clone() };
+        let event = Event::new(NOW, action, &CallerId::new("test")).serial(&device.serial);
+        let writes = vec![Write::UpdateDevice { seen: seen.revision, device }];
+        let change = Change { account: None, writes, audit: vec![event] };
+        assert!(matches!(store.commit(change).await, Ok(Commit::Committed(_))));
     }
 
     /// Accepts the next code, as judged from what the store has.
