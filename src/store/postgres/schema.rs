@@ -95,8 +95,7 @@ fn known_step(number: i64) -> Option<String> {
 
 /// The steps that the database has taken, in their order.
 async fn taken(transaction: &Transaction<'_>) -> Result<Vec<Taken>, tokio_postgres::Error> {
-    let there = "SELECT to_regclass('schema_version') IS NOT NULL";
-    if !transaction.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+    if !transaction.query_one(THERE, &[]).await?.try_get::<_, bool>(0)? {
         return Ok(Vec::new());
     }
     let all = "SELECT version, checksum, serves FROM schema_version ORDER BY version";
@@ -121,6 +120,11 @@ const STEPS: &[Step] =
 
 const VERSION_TABLE: &str = "CREATE TABLE schema_version (version bigint NOT NULL PRIMARY KEY, \
 checksum text NOT NULL, serves bigint NOT NULL)";
+
+/// A look into the catalog as of now. `to_regclass` answers from the session's cache, which does
+/// not know of a table that another program has made since.
+const THERE: &str = "SELECT EXISTS (SELECT FROM pg_class
+    WHERE relname = 'schema_version' AND pg_table_is_visible(oid))";
 
 /// The turn of one of the programs that change the schema.
 const TURN: &str = "SELECT pg_advisory_xact_lock(7460, 1)";
