@@ -6,6 +6,9 @@
 use super::event::{Event, History, Kind};
 use super::{codes, lives};
 
+/// A rule: tells what broke it in the events of one seed.
+type Rule = fn(&[Event]) -> Option<String>;
+
 /// The broken rules, each with what broke it.
 pub(crate) fn faults(history: &History) -> Vec<String> {
     let mut seeds: Vec<Vec<Event>> = vec![Vec::new(); history.kinds.len()];
@@ -14,7 +17,7 @@ pub(crate) fn faults(history: &History) -> Vec<String> {
     }
     let mut faults = Vec::new();
     for (seed, events) in seeds.iter().enumerate() {
-        let rules: &[fn(&[Event]) -> Option<String>] = match history.kinds[seed] {
+        let rules: &[Rule] = match history.kinds[seed] {
             Kind::Hotp => &[
                 codes::accepted_twice,
                 codes::accepted_below_an_accepted_one,
