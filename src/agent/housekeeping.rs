@@ -112,11 +112,6 @@ async fn checkpoint(issuer: &Issuer) -> Result<(), Error> {
 /// an older one.
 pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
     loop {
-        // Another agent of the store seals them, or did.
-        if verifier.store().hold(Task::Chores).await.is_ok_and(|held| !held) {
-            tokio::time::sleep(RESEAL_AGAIN).await;
-            continue;
-        }
         match verifier.older_sealing_keys().await {
             Ok(older) if older.is_empty() => return,
             Ok(older) => {

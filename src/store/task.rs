@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Task {
-    /// Removal of what is over, signed ends of the audit log, secrets sealed anew.
+    /// Removal of what is over, and signed ends of the audit log.
     Chores,
     /// Events told to a program.
     Program,
