@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::agent::config::{Config, StoreUrl};
 use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::words;
-use crate::store::PostgresOptions;
 use crate::store::postgres::{self, CheckReport};
+use crate::store::{ConnectError, PostgresOptions, Restore, Restored};
 
 /// The way to the store that was named, or else is configured; none if that is a file.
 pub(super) fn named(store: Option<&Path>) -> Result<Option<PostgresOptions>, Failure> {
@@ -23,9 +23,23 @@ pub(super) fn named(store: Option<&Path>) -> Result<Option<PostgresOptions>, Fai
         None => config.store_url(),
     };
     let StoreUrl::Postgres(url) = url else { return Ok(None) };
-    // A look asks for no promise to keep changes.
+    // No standby is demanded: a look changes nothing, and agents notice a restore that is lost.
     let options = url.options(&config.store).map_err(|error| bad_input(&error))?;
     Ok(Some(options.single(true)))
+}
+
+/// Makes a database of an earlier moment fit to serve from.
+pub(super) async fn restore(
+    options: PostgresOptions,
+    wanted: Restore<'_>,
+) -> Result<Restored, Failure> {
+    postgres::restore(options, wanted).await.map_err(|error| {
+        let exit = match error {
+            ConnectError::Unrestored { .. } => Exit::Refused,
+            _ => Exit::Unavailable,
+        };
+        Failure::new(exit, error.to_string())
+    })
 }
 
 /// Reads the whole store.

@@ -14,8 +14,9 @@ use crate::cli::refusal::Task;
 use crate::cli::{database, exported, words};
 use crate::device::Leads;
 use crate::id::CallerId;
-use crate::store::sqlite::{CheckReport, ReadLog, Restored};
-use crate::store::{Keyring, OpenError, Repeated, sqlite};
+use crate::store;
+use crate::store::sqlite::CheckReport;
+use crate::store::{Keyring, OpenError, ReadLog, Repeated, Restored, sqlite};
 use crate::time::{Clock, SystemClock};
 
 /// Back up the store, restore a backup, see whether a store is sound
@@ -46,6 +47,9 @@ pub(super) enum Store {
     ///
     /// Until an administrator ends it with --accept, only administrators add and activate devices.
     ///
+    /// A database in PostgreSQL that was restored from a backup, or that has forgotten acknowledged
+    /// changes, is named by its address. Its agents may run, and go on by themselves.
+    ///
     /// Restoring also cures a raw copy of a store that was in use, with the log beside it or
     /// without, a store whose log is lost, and an older copy that was put in the place of a newer
     /// store: what they have forgotten cannot be used again. A log from before a restore is never
@@ -69,7 +73,7 @@ pub(super) enum Store {
 /// A restore, or its end.
 #[derive(Args)]
 pub(super) struct Restore {
-    /// The backup, or the copy
+    /// The backup, or the copy; or a store in PostgreSQL (postgres://…)
     #[arg(required_unless_present = "accept")]
     path: Option<PathBuf>,
     /// Vouch that no administrator's pair found a token far ahead of the time since the backup:
@@ -134,7 +138,7 @@ fn absolute(path: &Path) -> Result<String, Failure> {
 impl Restore {
     async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match &self.path {
-            Some(path) => self.restore(path),
+            Some(path) => self.restore(path).await,
             None => {
                 self.meant.sure("devices are added and activated as before the restore")?;
                 accept(console).await
@@ -142,7 +146,8 @@ impl Restore {
         }
     }
 
-    fn restore(&self, path: &Path) -> Result<Report, Failure> {
+    async fn restore(&self, path: &Path) -> Result<Report, Failure> {
+        let database = database::named(Some(path))?;
         let shown = plain(&path.display().to_string());
         self.meant
             .sure(&format!("{shown} becomes a store of its own, and spends old codes"))?;
@@ -150,7 +155,7 @@ impl Restore {
         let leads = if self.none_ahead { Leads::Owners } else { Leads::Unknown };
         let keyring = keyring(path, self.key.as_deref())?;
         let mut rows = self.audit.as_deref().map(exported::rows).transpose()?;
-        let mut wanted = sqlite::Restore {
+        let mut wanted = store::Restore {
             now: SystemClock.read().wall,
             caller: &caller,
             leads,
@@ -160,7 +165,24 @@ impl Restore {
         if let Some(rows) = &mut rows {
             wanted.log = Some(rows);
         }
-        let restored = sqlite::restore_as(path, wanted).map_err(|error| refused(error, path))?;
+        let (restored, next) = match database {
+            Some(options) => (
+                database::restore(options, wanted).await?,
+                "Its agents go on by themselves.".into(),
+            ),
+            None => (
+                sqlite::restore_as(path, wanted).map_err(|error| refused(error, path))?,
+                format!("Serve from it: twostep agent --store sqlite:{}", path.display()),
+            ),
+        };
+        Ok(Restore::told(&restored, leads).note(next).note(
+            "Until you run twostep store restore --accept there, only administrators add and \
+             activate devices.",
+        ))
+    }
+
+    /// The extent of a restore, and what it cannot know.
+    fn told(restored: &Restored, leads: Leads) -> Report {
         let text = format!(
             "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all \
              sessions are over.",
@@ -171,7 +193,7 @@ impl Restore {
         if leads == Leads::Unknown {
             unknown.insert(0, UNKNOWN_LEADS);
         }
-        let mut report = Report::new(document(&restored, &unknown), text);
+        let mut report = Report::new(document(restored, &unknown), text);
         if restored.disabled > 0 {
             report = report.note(format!(
                 "{} by counter: disabled until an administrator activates them by two codes each: \
@@ -186,12 +208,7 @@ impl Restore {
         for unknown in unknown {
             report = report.note(format!("  {unknown}"));
         }
-        Ok(report
-            .note(format!("Serve from it: twostep agent --store sqlite:{}", path.display()))
-            .note(
-                "Until you run twostep store restore --accept there, only administrators add and \
-                 activate devices.",
-            ))
+        report
     }
 }
 

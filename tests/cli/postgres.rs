@@ -37,6 +37,19 @@ fn check_and_audit_verify_read_a_database_that_is_in_use() {
     let verified = twostep(&["audit", "verify", "--store", &address]);
     assert!(verified.exit == 0 && verified.out.contains("whole"), "{verified:?}");
 
+    // A restore raises the epoch under the agent, which goes on in the restored state.
+    let refused = twostep(&["store", "restore", &address]);
+    assert!(refused.exit == 2 && refused.err.contains("--yes"), "{refused:?}");
+    let key = agent.folder.path().join("state/sealing.key");
+    let key = key.to_str().unwrap();
+    let restored = twostep(&["store", "restore", "--yes", "--key", key, &address]);
+    assert_eq!(restored.exit, 0, "{restored:?}");
+    assert!(restored.out.contains("Restored: 1 device of 1 account"), "{restored:?}");
+    assert!(restored.err.contains("Its agents go on by themselves."), "{restored:?}");
+    let accepted =
+        twostep(&["--socket", socket.to_str().unwrap(), "store", "restore", "--accept", "--yes"]);
+    assert!(accepted.exit == 0 && accepted.out.contains("is accepted"), "{accepted:?}");
+
     let (_, database) = address.rsplit_once('/').unwrap();
     stored::server().sql(database, "UPDATE accounts SET devices = 5");
     stored::server().sql(database, "DELETE FROM audit WHERE number = 1");
