@@ -174,7 +174,7 @@ impl RevocationList {
     /// Returns whether this list knows less than `other`, of the same issuer: its place in the
     /// issuer's store is an earlier one. Lists without a place go by their dates, and so does one
     /// after another that is signed with none of `keys`, which may be of another store.
-    pub(super) fn is_before(&self, other: &RevocationList, keys: &JwkSet) -> bool {
+    pub fn is_before(&self, other: &RevocationList, keys: &JwkSet) -> bool {
         match (self.place, other.place) {
             (Some(this), Some(other_place)) if keys.find(&other.signed_with).is_some() => {
                 this < other_place

@@ -63,6 +63,7 @@ impl Counts {
     }
 
     /// True for an account of which a device was added, removed or moved.
+    #[cfg(feature = "sqlite")]
     pub(super) fn has(&self, account: &str) -> bool {
         self.0.contains_key(account)
     }
