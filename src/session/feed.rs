@@ -14,7 +14,7 @@ use crate::id::AccountId;
 use crate::session::revocations::{Entries, Payload};
 use crate::session::signing::Cached;
 use crate::session::{Issuer, LONGEST_LIFETIME, Lifetime, revocations};
-use crate::store::{self, ListPlace, Marks, RevocationLimits, Revocations};
+use crate::store::{self, Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Verifier};
 
@@ -111,11 +111,10 @@ impl RevocationFeed {
         let same = known.filter(|known| known.made.may_stay(now)).map(|known| known.made.clone());
         // Megabytes are written, hashed and signed: no work for a thread that others wait for.
         let made = tokio::task::spawn_blocking(move || {
-            let place = revoked.place;
             let entries = entries(&issuer, revoked, most);
             match same.filter(|same| *same.entries == entries) {
                 Some(same) => Ok(same),
-                None => Made::new(&keys, issuer, (place, entries), now),
+                None => Made::new(&keys, issuer, entries, now),
             }
         });
         let made = made.await.unwrap_or_else(|error| {
@@ -128,15 +127,10 @@ impl RevocationFeed {
 }
 
 impl Made {
-    /// Signs a list of these entries, read at this place.
-    fn new(
-        keys: &Cached,
-        issuer: String,
-        (place, entries): (ListPlace, Entries),
-        now: UnixTime,
-    ) -> Result<Made, Error> {
-        let (exp, place) = (now.plus(Lifetime::LONGEST).0, Some((place.epoch, place.number)));
-        let payload = Payload { iss: issuer, iat: now.0, exp, place, entries };
+    /// Signs a list of these entries.
+    fn new(keys: &Cached, issuer: String, entries: Entries, now: UnixTime) -> Result<Made, Error> {
+        let payload =
+            Payload { iss: issuer, iat: now.0, exp: now.plus(Lifetime::LONGEST).0, entries };
         let text = keys.sign(revocations::TYP, &payload)?.as_str().to_owned();
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&text)));
         let list = Arc::new(PublishedList { text, etag });
@@ -152,7 +146,7 @@ impl Made {
 /// The entries of a list, with at most `most` accounts. Accounts are given latest first, with one
 /// more than fits.
 fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
-    let Revocations { accounts, devices, sessions, folded, ending, .. } = revoked;
+    let Revocations { accounts, devices, sessions, folded, ending } = revoked;
     let time = |mark: Option<UnixTime>| mark.map_or(0, |time| time.0);
     let mut marks: HashMap<AccountId, (u64, u64)> = accounts
         .into_iter()

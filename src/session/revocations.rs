@@ -28,8 +28,6 @@ pub struct RevocationList {
     issued_at: UnixTime,
     expires_at: UnixTime,
     signed_with: String,
-    /// The epoch of the store and the number of the list in it.
-    place: Option<(u64, u64)>,
     before: Option<UnixTime>,
     ending: Option<UnixTime>,
     accounts: HashMap<Digest32, Mark>,
@@ -77,10 +75,6 @@ pub(super) struct Payload {
     pub(super) iss: String,
     pub(super) iat: u64,
     pub(super) exp: u64,
-    /// The epoch of the issuer's store, and a number that rises in it with every revocation. The
-    /// lists of several agents are in the order of their places, not of their dates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) place: Option<(u64, u64)>,
     #[serde(flatten)]
     pub(super) entries: Entries,
 }
@@ -144,7 +138,6 @@ impl RevocationList {
             issued_at: UnixTime(payload.iat),
             expires_at: UnixTime(payload.exp),
             signed_with: opened.key.kid().to_owned(),
-            place: payload.place,
             before: before.map(UnixTime),
             ending: ending.map(UnixTime),
             accounts: marks.collect::<Option<_>>().ok_or(BadList::Malformed)?,
@@ -169,18 +162,6 @@ impl RevocationList {
     /// The id of the key that signed it.
     pub fn signed_with(&self) -> &str {
         &self.signed_with
-    }
-
-    /// Returns whether this list knows less than `other`, of the same issuer: its place in the
-    /// issuer's store is an earlier one. Lists without a place go by their dates, and so does one
-    /// after another that is signed with none of `keys`, which may be of another store.
-    pub fn is_before(&self, other: &RevocationList, keys: &JwkSet) -> bool {
-        match (self.place, other.place) {
-            (Some(this), Some(other_place)) if keys.find(&other.signed_with).is_some() => {
-                this < other_place
-            }
-            _ => self.issued_at < other.issued_at,
-        }
     }
 
     /// Returns whether the list is older than `most`, or has expired; or `now` is long before its

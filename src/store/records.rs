@@ -114,23 +114,9 @@ pub struct RevocationLimits {
     pub sessions: u32,
 }
 
-/// The place of a list of revocations among all that were read from one store: a list with a later
-/// place knows all that one with an earlier place knows.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct ListPlace {
-    /// The store's epoch, which a restore raises.
-    pub epoch: u64,
-    /// A number that rises with every revocation.
-    pub number: u64,
-}
-
 /// Revocations that may still matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
-    /// The place of this list.
-    pub place: ListPlace,
     /// Accounts that were revoked, with their marks.
     pub accounts: Vec<(AccountId, Marks)>,
     /// Devices of accounts, there or removed, with their marks.

@@ -264,27 +264,15 @@ async fn other_answers_are_not_believed() {
 /// An older list is signed as well: an attacker in the issuer's place could replay it.
 #[tokio::test]
 async fn an_older_list_does_not_replace_a_newer_one() {
-    older_lists_change_nothing(2).await;
-}
-
-/// Agents behind one address have clocks of their own, which differ by a few seconds.
-#[tokio::test]
-async fn a_later_date_makes_no_list_newer() {
-    older_lists_change_nothing(-3).await;
-}
-
-/// Serves a list, one with a revocation that is dated so many seconds later, and the first again.
-async fn older_lists_change_nothing(seconds: i64) {
     let world = World::new();
     let issuer = Issuer::new(world.verifier.clone(), "twostep");
-    let feed = || RevocationFeed::new(issuer.clone(), world.verifier.clone());
+    let feed = RevocationFeed::new(issuer.clone(), world.verifier.clone());
     let alice = "alice".parse().unwrap();
     let (signed, _) = issuer.issue_without_mfa(&alice, "twostep").await.unwrap();
-    world.pass(4);
-    let old = feed().current().await.unwrap().text.clone();
-    world.clock.jump(seconds);
+    let old = feed.current().await.unwrap().text.clone();
+    world.pass(2);
     world.verifier.revoke_sessions(&alice, None, None).await.unwrap();
-    let new = feed().current().await.unwrap().text.clone();
+    let new = feed.current().await.unwrap().text.clone();
 
     let (keys, lists) = (issuer.jwks().await.unwrap().to_json(), Arc::new(Mutex::new(old.clone())));
     let served = Arc::new(AtomicUsize::new(0));

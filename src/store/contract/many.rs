@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::races::{all_at_once, losers, winners};
 use super::sample::*;
-use crate::store::{Commit, Conflict, RevocationLimits, Store, Task, Write};
-use crate::time::UnixTime;
+use crate::store::{Commit, Conflict, Store, Task, Write};
 
 /// `ReplaceValue` goes by the value that its name has.
 pub async fn a_value_is_replaced_if_it_is_what_it_was(store: Arc<dyn Store>) {
@@ -46,23 +45,4 @@ pub async fn a_task_is_held_for_as_long_as_its_store_is_open(store: Arc<dyn Stor
         assert!(answered(store.hold(Task::Chores).await), "a free task is held, and stays held");
     }
     assert!(answered(store.hold(Task::Webhook).await), "tasks are held one by one");
-}
-
-/// A list that knows more has a higher place, whatever the clocks of its readers say.
-pub async fn later_lists_of_revocations_have_a_higher_place(store: Arc<dyn Store>) {
-    with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
-    let read = async || {
-        let limits = RevocationLimits { accounts: 10, devices: 10, sessions: 10 };
-        answered(store.revocations(UnixTime(0), NOW, limits).await).place
-    };
-    let mut last = read().await;
-    for round in 1..4 {
-        assert!(read().await >= last, "the place never falls");
-        let seen = snapshot(&store, "alice").await;
-        let account = seen.account.with_sessions_revoked(UnixTime(NOW.0 + round));
-        made(&store, [Write::UpdateAccount { seen: seen.revision, account }]).await;
-        let place = read().await;
-        assert!(place > last, "a revocation raises the place: {last:?}, then {place:?}");
-        last = place;
-    }
 }

@@ -66,7 +66,6 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         the_control_version_is_answered_with_accounts_and_commits,
         a_revoked_session_stays_revoked,
         what_was_revoked_is_listed_by_its_time,
-        later_lists_of_revocations_have_a_higher_place,
         revocations_are_counted_and_folded_by_account,
         signing_keys_are_put_and_dropped,
         api_keys_are_put_and_revoked,

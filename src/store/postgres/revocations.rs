@@ -1,12 +1,11 @@
 //! Revocations.
 
 use super::columns::column;
-use super::fault::corrupt;
 use super::read::{account_id, serial_number};
 use super::reader::Reader;
 use crate::id::AccountId;
 use crate::store::columns::{stored, unsigned};
-use crate::store::{Error, ListPlace, Marks, RevocationLimits, Revocations};
+use crate::store::{Error, Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 
 /// The revocations of one moment.
@@ -27,11 +26,7 @@ async fn listed(
     limits: RevocationLimits,
 ) -> Result<Revocations, Error> {
     let (since, now) = (stored(since.0), stored(now.0));
-    let row = reader.first(PLACE, &[]).await?;
-    let row = row.ok_or_else(|| corrupt("the store's identity", "its row is gone"))?;
-    let number = |at| Ok::<u64, Error>(unsigned(column("the place of a list", &row, at)?));
-    let place = ListPlace { epoch: number(0)?, number: number(1)? };
-    let mut found = Revocations { place, ..Revocations::default() };
+    let mut found = Revocations::default();
     for row in reader.rows(ACCOUNTS, &[&since, &i64::from(limits.accounts)]).await? {
         let marks = Marks {
             generation: unsigned(column(WHAT, &row, 1)?),
@@ -72,12 +67,6 @@ fn time(time: i64) -> UnixTime {
 }
 
 const WHAT: &str = "a revocation";
-
-/// Of two snapshots, the later one has a higher end, or the same end and fewer transactions that
-/// are not over. No server has 4,096 of them.
-const PLACE: &str = "SELECT epoch, pg_snapshot_xmax(snapshot)::text::bigint * 4096
-        - least((SELECT count(*) FROM pg_snapshot_xip(snapshot)), 4095)
-    FROM identity, pg_current_snapshot() AS snapshot";
 
 const ACCOUNTS: &str = "SELECT id, generation, revoked_before FROM accounts
     WHERE revoked_before > $1 ORDER BY revoked_before DESC LIMIT $2";

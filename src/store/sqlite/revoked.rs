@@ -3,13 +3,12 @@
 use rusqlite::Connection;
 
 use super::fault::Fault;
-use super::identity::{self, Identity};
 use super::read::one;
 use super::row::{account_id, parsed, see_intact};
 use super::sql;
 use crate::id::AccountId;
 use crate::store::columns::{stored, unsigned};
-use crate::store::{ListPlace, Marks, RevocationLimits, Revocations};
+use crate::store::{Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 
 pub(super) fn revocations(
@@ -20,9 +19,7 @@ pub(super) fn revocations(
 ) -> Result<Revocations, Fault> {
     let snapshot = conn.unchecked_transaction()?;
     let time = |time: i64| UnixTime(unsigned(time));
-    let Identity { epoch, commits, .. } = identity::read(&snapshot)?;
-    let place = ListPlace { epoch, number: commits };
-    let mut found = Revocations { place, ..Revocations::default() };
+    let mut found = Revocations::default();
     let mut statement = snapshot.prepare_cached(sql::REVOKED_ACCOUNTS)?;
     let mut rows = statement.query((stored(since.0), limits.accounts))?;
     while let Some(row) = rows.next()? {
