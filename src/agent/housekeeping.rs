@@ -78,7 +78,7 @@ async fn watched(state: &State, silence: Duration) -> Result<(), Error> {
     chore(verifier, async {
         let ended = verifier.end_unwatched_sessions(silence).await?;
         if ended > 0 {
-            tracing::warn!(ended, "sessions ended: nobody watched their keys");
+            tracing::warn!(ended, "sessions ended: their keys were not watched");
         }
         Ok(())
     })

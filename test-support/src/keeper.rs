@@ -108,7 +108,7 @@ pub fn processes_of(data: &Path) -> Vec<u32> {
 const MEMORY: &str = "/dev/shm";
 
 /// Waits for the end of the line; then ends what is noted, and each PostgreSQL below the folder.
-/// What was stopped goes on first, to take its signal.
+/// Stopped processes go on first, to take their signal.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 read -r nothing

@@ -157,7 +157,7 @@ impl Cluster {
         self.signal_all(node, "STOP");
     }
 
-    /// It wakes up.
+    /// Wakes the node up.
     pub fn thaw(&self, node: Node) {
         self.signal_all(node, "CONT");
     }

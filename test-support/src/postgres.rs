@@ -115,7 +115,7 @@ impl Server {
         self.sql("postgres", &format!("CREATE DATABASE \"{database}\""));
     }
 
-    /// Makes a database that begins as a copy of another one, which nobody uses.
+    /// Makes a database that begins as a copy of another one, to which no client is connected.
     pub fn copy(&self, template: &str, database: &str) {
         let sql = format!("CREATE DATABASE \"{database}\" TEMPLATE \"{template}\"");
         self.sql("postgres", &sql);

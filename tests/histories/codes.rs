@@ -80,7 +80,7 @@ pub(crate) fn a_fourth_guess(events: &[Event]) -> Option<String> {
     })
 }
 
-/// The audit log has a row for each acknowledged code, and none for one that nobody asked about.
+/// The audit log has a row for each acknowledged code, and none for a code that was not asked.
 pub(crate) fn not_in_the_log(events: &[Event], rows: usize) -> Option<String> {
     let count = |counts: fn(&Event) -> bool| {
         events.iter().filter(|event| event.steps().is_some() && counts(event)).count()

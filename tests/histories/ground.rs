@@ -29,7 +29,7 @@ enum Below<'a> {
     Cluster { cluster: &'a Mutex<Cluster>, url: String },
 }
 
-/// How often each misfortune came.
+/// The number of times that each misfortune came.
 pub(crate) type Suffered = BTreeMap<&'static str, usize>;
 
 impl<'a> Ground<'a> {

@@ -161,12 +161,12 @@ impl Hand {
             .range(from..)
             .map(|(step, _)| *step)
             .find(|step| self.codes.contains_key(&(step - 1)))?;
-        // Nobody presents them as codes.
+        // No client presents them as codes.
         (state.step, state.left) = (last, 0);
         Some(last)
     }
 
-    /// Learns from what somebody was told.
+    /// Learns from the answer to a client.
     pub(crate) fn learn(&self, event: &Event, token: Option<String>) {
         let mut state = self.lock();
         let consumed = event.is_done() || event.said == Said::No(Reason::Used);
@@ -207,7 +207,7 @@ impl Hand {
         self.lock().switch = switch;
     }
 
-    /// Steps with a code of which nobody presents more.
+    /// Steps whose codes are presented no more.
     pub(crate) fn spent(&self) -> Vec<u64> {
         let consumed = self.lock().consumed;
         self.codes.range(..=consumed).map(|(step, _)| *step).collect()

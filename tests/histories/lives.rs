@@ -95,7 +95,7 @@ fn switches(events: &[Event], which: Switch) -> Vec<Event> {
     found.copied().collect()
 }
 
-/// Of those that were done before an event was asked, the one that was asked last.
+/// The switch that was asked last among those that were done before an event was asked.
 fn last_before<'a>(switches: &'a [Event], event: &Event) -> Option<&'a Event> {
     let before = switches
         .iter()

@@ -186,7 +186,7 @@ impl<'a> Devices<'a> {
 
 /// Makes the statement with these locks of accounts and devices.
 ///
-/// What is written is locked against everyone, what is only expected against those who write: two
+/// Rows to write are locked against all others, rows that are expected alone against writers: two
 /// changes that each expect what the other writes would both be made without. One lock serves all
 /// rows of a table, so that they are locked in the order of their names. Each part counts the rows
 /// of the part before it, and is therefore evaluated after it.

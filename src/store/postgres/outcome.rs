@@ -42,7 +42,7 @@ impl Moment {
 
     /// The fault of an answer with this SQLSTATE.
     ///
-    /// It has ended the transaction, unless it says that the connection or the server ends: then
+    /// The answer has ended the transaction, unless the connection or the server ends with it: then
     /// the change may be kept.
     fn answered(self, code: &str, text: String) -> Fault {
         if code == "40003" || ENDING.iter().any(|class| code.starts_with(class)) {
