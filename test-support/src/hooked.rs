@@ -10,6 +10,8 @@ use twostep::store::{
 };
 use twostep::time::UnixTime;
 
+use crate::reads::plain_reads;
+
 use crate::test_store::TestStore;
 
 /// An interceptor between the verifier and its store.
@@ -84,94 +86,7 @@ impl<S: Store, H: Hook<S>> Store for Hooked<H, S> {
         Box::pin(async move { Ok(self.hook.time(self.store.time().await?)) })
     }
 
-    fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
-        read!(self.owner(serial))
-    }
-
-    fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
-        read!(self.owner_by_fingerprint(fingerprint))
-    }
-
-    fn holder<'a>(
-        &'a self,
-        fingerprint: Fingerprint,
-        except: &'a SerialNumber,
-    ) -> Answer<'a, Option<SerialNumber>> {
-        read!(self.holder(fingerprint, except))
-    }
-
-    fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
-        read!(self.accounts(list))
-    }
-
-    fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
-        read!(self.devices(list))
-    }
-
-    fn count_devices(&self, state: DeviceState) -> Answer<'_, u64> {
-        read!(self.count_devices(state))
-    }
-
-    fn fleet<'a>(
-        &'a self,
-        after: Option<&'a SerialNumber>,
-        limit: u32,
-    ) -> Answer<'a, Vec<FleetDevice>> {
-        read!(self.fleet(after, limit))
-    }
-
-    fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
-        read!(self.single_use(id, now))
-    }
-
-    fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {
-        read!(self.consumed(id, now))
-    }
-
-    fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
-        read!(self.session_revoked(session_id))
-    }
-
-    fn revocations(
-        &self,
-        since: UnixTime,
-        now: UnixTime,
-        limits: RevocationLimits,
-    ) -> Answer<'_, Revocations> {
-        read!(self.revocations(since, now, limits))
-    }
-
-    fn revocations_of<'a>(&'a self, account: &'a AccountId) -> Answer<'a, u64> {
-        read!(self.revocations_of(account))
-    }
-
-    fn control_version(&self) -> Answer<'_, u64> {
-        read!(self.control_version())
-    }
-
-    fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
-        read!(self.signing_keys())
-    }
-
-    fn api_keys(&self) -> Answer<'_, Vec<ApiKeyRecord>> {
-        read!(self.api_keys())
-    }
-
-    fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        read!(self.value(name))
-    }
-
-    fn values<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, Vec<u8>)>> {
-        read!(self.values(prefix))
-    }
-
-    fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
-        read!(self.highest_time())
-    }
-
-    fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>> {
-        read!(self.sealed_under_other_keys(current, limit))
-    }
+    plain_reads!(read);
 
     fn audit_rows(&self, list: AuditList) -> Answer<'_, Vec<AuditRow>> {
         read!(self.audit_rows(list))

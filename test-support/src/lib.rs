@@ -20,6 +20,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod random;
+mod reads;
 pub mod restore;
 pub mod scratch;
 pub mod sockets;

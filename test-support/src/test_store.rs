@@ -12,6 +12,7 @@ use twostep::store::{
 };
 use twostep::time::UnixTime;
 
+use crate::reads::plain_reads;
 use crate::stored;
 
 /// A file, or a database where `TWOSTEP_TEST_STORE=postgres`. A handle is cheap to clone.
@@ -77,97 +78,10 @@ impl Store for TestStore {
         either!(self.account(account))
     }
 
-    fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
-        either!(self.owner(serial))
-    }
-
-    fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
-        either!(self.owner_by_fingerprint(fingerprint))
-    }
-
-    fn holder<'a>(
-        &'a self,
-        fingerprint: Fingerprint,
-        except: &'a SerialNumber,
-    ) -> Answer<'a, Option<SerialNumber>> {
-        either!(self.holder(fingerprint, except))
-    }
-
-    fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
-        either!(self.accounts(list))
-    }
-
-    fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
-        either!(self.devices(list))
-    }
-
-    fn count_devices(&self, state: DeviceState) -> Answer<'_, u64> {
-        either!(self.count_devices(state))
-    }
-
-    fn fleet<'a>(
-        &'a self,
-        after: Option<&'a SerialNumber>,
-        limit: u32,
-    ) -> Answer<'a, Vec<FleetDevice>> {
-        either!(self.fleet(after, limit))
-    }
-
-    fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
-        either!(self.single_use(id, now))
-    }
-
-    fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {
-        either!(self.consumed(id, now))
-    }
-
-    fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
-        either!(self.session_revoked(session_id))
-    }
-
-    fn revocations(
-        &self,
-        since: UnixTime,
-        now: UnixTime,
-        limits: RevocationLimits,
-    ) -> Answer<'_, Revocations> {
-        either!(self.revocations(since, now, limits))
-    }
-
-    fn revocations_of<'a>(&'a self, account: &'a AccountId) -> Answer<'a, u64> {
-        either!(self.revocations_of(account))
-    }
-
-    fn control_version(&self) -> Answer<'_, u64> {
-        either!(self.control_version())
-    }
-
-    fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
-        either!(self.signing_keys())
-    }
-
-    fn api_keys(&self) -> Answer<'_, Vec<ApiKeyRecord>> {
-        either!(self.api_keys())
-    }
-
-    fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        either!(self.value(name))
-    }
-
-    fn values<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, Vec<u8>)>> {
-        either!(self.values(prefix))
-    }
+    plain_reads!(either);
 
     fn time(&self) -> Answer<'_, Option<UnixTime>> {
         either!(self.time())
-    }
-
-    fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
-        either!(self.highest_time())
-    }
-
-    fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>> {
-        either!(self.sealed_under_other_keys(current, limit))
     }
 
     fn secrets_by_key(&self, except: Option<SealingKeyId>) -> Answer<'_, Vec<KeyNeed>> {
