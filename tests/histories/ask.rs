@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use test_support::http::{Answer, Client, segment};
 
-use super::event::{Event, Moment, Reason, Said, What};
+use super::event::{Event, Moment, Reason, Said, What, next_acceptance};
 use super::hand::{Hand, Session};
 
 /// The record of a history, which all its clients write.
@@ -36,6 +36,17 @@ impl Record {
 
     pub(crate) fn moment_of(&self, at: Instant) -> Moment {
         u64::try_from(at.duration_since(self.began).as_micros()).unwrap()
+    }
+
+    /// Waits for the acceptance of a code that was asked for after that moment.
+    pub(crate) fn wait_for_acceptance(&self, lost: Instant, within: Duration) {
+        let lost = self.moment_of(lost);
+        let limit = Instant::now() + within;
+        while next_acceptance(&self.events.lock().unwrap(), lost).is_none()
+            && Instant::now() < limit
+        {
+            sleep(Duration::from_millis(100));
+        }
     }
 
     pub(crate) fn into_parts(self) -> (Vec<Event>, Vec<String>) {

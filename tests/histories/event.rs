@@ -104,3 +104,10 @@ impl Event {
         if self.said == Said::Unknown { Moment::MAX } else { self.answered }
     }
 }
+
+/// The first answer that accepts a code which was asked for after that moment.
+pub(crate) fn next_acceptance(events: &[Event], moment: Moment) -> Option<Moment> {
+    let accepted = |event: &&Event| event.steps().is_some() && event.is_done();
+    let later = events.iter().filter(accepted).filter(|event| event.asked > moment);
+    later.map(|event| event.answered).min()
+}

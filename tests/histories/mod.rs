@@ -31,7 +31,7 @@ use test_support::tools;
 use twostep::agent;
 use twostep::agent::Config;
 
-use self::event::{Event, Moment, Said};
+use self::event::{Event, Moment, Said, next_acceptance};
 use self::ground::Ground;
 use self::play::{Plan, Played, play};
 use self::wrong::Wrong;
@@ -75,12 +75,8 @@ fn no_rule_breaks_while_leaders_of_a_cluster_crash() {
 
 /// The time from that moment to the next code that was asked for after it and accepted.
 fn until_the_next(played: &Played, lost: Moment) -> Duration {
-    let events = played.history.events.iter();
-    let next = events
-        .filter(|event| event.asked > lost && event.steps().is_some() && event.is_done())
-        .map(|event| event.answered)
-        .min();
-    Duration::from_micros(next.unwrap_or(Moment::MAX) - lost)
+    let next = next_acceptance(&played.history.events, lost);
+    Duration::from_micros(next.expect("a code is accepted after the loss") - lost)
 }
 
 /// Plays a history, in which no rule must break.

@@ -55,7 +55,13 @@ pub(crate) fn play(plan: Plan, ground: &Ground<'_>) -> Played {
         }
         // Clients end with this, also when it fails.
         let _over = Over(&over);
-        nodes.suffer(&mut Random::new(plan.seed * 1_000 + CLIENTS), until)
+        let suffered = nodes.suffer(&mut Random::new(plan.seed * 1_000 + CLIENTS), until);
+        // Clients go on until the last loss is overcome, however late in the history it came.
+        let last = ground.lost.lock().unwrap().last().copied();
+        if let Some(lost) = last {
+            record.wait_for_acceptance(lost, Duration::from_secs(60));
+        }
+        suffered
     });
     thread::scope(|scope| {
         for (client, hands) in hands.chunks(hands.len().div_ceil(8)).enumerate() {
