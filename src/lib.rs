@@ -44,6 +44,9 @@ pub mod webauthn;
 
 pub mod device;
 
+#[cfg(feature = "import")]
+pub mod import;
+
 #[cfg(feature = "simulate")]
 pub mod simulate;
 

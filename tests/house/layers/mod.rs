@@ -20,7 +20,7 @@ use scan::{What, scan};
 const ROWS: &[&[&str]] = &[
     &["http", "id", "random", "secret", "time", "xml"],
     &["otp", "pam_stack", "webauthn"],
-    &["device", "usb", "testing"],
+    &["device", "import", "usb", "testing"],
     &["simulate", "store", "wire"],
     &["verifier"],
     &["fleet", "session"],

@@ -1,0 +1,85 @@
+//! The formats, each with its reader.
+
+use std::fmt;
+use std::io::BufRead;
+use std::str::FromStr;
+
+use crate::import::found::Out;
+use crate::import::head::Head;
+use crate::import::{Settings, Stop, otpauth};
+
+/// A format: its name, how its files are recognised, and its reader.
+pub(super) struct Reader {
+    pub(super) format: Format,
+    /// True if a file with this beginning may be of the format.
+    pub(super) recognises: fn(&Head<'_>) -> bool,
+    pub(super) read: fn(&mut dyn BufRead, &Settings, &mut Out<'_>) -> Result<(), Stop>,
+}
+
+macro_rules! formats {
+    ($($(#[doc = $doc:literal])+ $format:ident = $name:literal by $module:ident,)+) => {
+        /// Formats of token files.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Format {
+            $($(#[doc = $doc])+ $format,)+
+        }
+
+        impl Format {
+            /// All formats.
+            pub const ALL: &[Format] = &[$(Format::$format),+];
+
+            /// Name in flags and answers.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Format::$format => $name,)+
+                }
+            }
+        }
+
+        pub(super) const READERS: &[Reader] = &[
+            $(Reader {
+                format: Format::$format,
+                recognises: $module::recognises,
+                read: $module::read,
+            },)+
+        ];
+    };
+}
+
+formats! {
+    /// One `otpauth://` URI a line.
+    Otpauth = "otpauth" by otpauth,
+}
+
+/// The text names no format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownFormat;
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Format, UnknownFormat> {
+        Format::ALL
+            .iter()
+            .copied()
+            .find(|format| format.name() == name)
+            .ok_or(UnknownFormat)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for UnknownFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("format is one of ")?;
+        let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownFormat {}

@@ -1,0 +1,23 @@
+//! Token files of others: read as a stream, one format a reader.
+//!
+//! Readers are pure: they take bytes and hand on tokens, problems and notes. Everything after that
+//! (checks, table, store) knows no format.
+
+mod format;
+mod found;
+mod head;
+mod lines;
+mod names;
+mod otpauth;
+mod problem;
+mod read;
+mod settings;
+mod token;
+mod uri;
+
+pub use format::{Format, UnknownFormat};
+pub use found::{Found, Stop};
+pub use problem::{Problem, ProblemCode};
+pub use read::read;
+pub use settings::Settings;
+pub use token::{Place, Token, TokenDrift, TokenKind};
