@@ -1,5 +1,6 @@
-//! One-time codes, security keys and the relying party, without a store or a socket.
+//! One-time codes, token files, security keys and the relying party, without a store or a socket.
 
+mod import;
 mod otp;
 mod usb;
 mod usb_memory;
