@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::import::found::Out;
 use crate::import::head::Head;
+use crate::import::tables::{columns, entra, multiotp, oath, privacyidea_csv, yubico};
 use crate::import::{Settings, Stop, otpauth};
 
 /// A format: its name, how its files are recognised, and its reader.
@@ -50,6 +51,18 @@ macro_rules! formats {
 formats! {
     /// One `otpauth://` URI a line.
     Otpauth = "otpauth" by otpauth,
+    /// A table of hardware tokens for Microsoft Entra.
+    Entra = "entra-csv" by entra,
+    /// A table of any columns.
+    Columns = "csv" by columns,
+    /// A table of OATH tokens as LinOTP and privacyIDEA read it.
+    OathCsv = "oath-csv" by oath,
+    /// A table of multiOTP.
+    MultiOtpCsv = "multiotp-csv" by multiotp,
+    /// A table that privacyIDEA exports.
+    PrivacyIdeaCsv = "privacyidea-csv" by privacyidea_csv,
+    /// A log of Yubico's programs for personalisation.
+    YubicoCsv = "yubico-csv" by yubico,
 }
 
 /// The text names no format.

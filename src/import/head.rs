@@ -1,8 +1,25 @@
 //! The beginning of a file, by which its format is recognised.
 
+use zeroize::Zeroizing;
+
 /// The beginning of a file, as text: at most 4 KiB, without a byte order mark. Bytes that are no
-/// UTF-8 are replaced.
+/// text are replaced.
 pub(super) struct Head<'a>(pub(super) &'a str);
+
+/// The text of the first bytes of a file, UTF-16 if a byte order mark says so.
+pub(super) fn text(begun: &[u8]) -> Zeroizing<String> {
+    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.as_chunks().0.iter().map(|bytes| unit(*bytes));
+        char::decode_utf16(units)
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect()
+    };
+    Zeroizing::new(match begun {
+        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8_lossy(rest).into_owned(),
+    })
+}
 
 impl Head<'_> {
     /// The first line that is neither blank nor a comment.

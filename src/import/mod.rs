@@ -11,7 +11,9 @@ mod names;
 mod otpauth;
 mod problem;
 mod read;
+mod refused;
 mod settings;
+mod tables;
 mod token;
 mod uri;
 

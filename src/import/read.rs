@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::import::format::{READERS, Reader};
 use crate::import::found::Out;
-use crate::import::head::Head;
-use crate::import::{Format, Found, Problem, ProblemCode, Settings, Stop};
+use crate::import::head::{self, Head};
+use crate::import::{Format, Found, Problem, ProblemCode, Settings, Stop, refused};
 
 /// Reads a file, and hands on what is in it, in the order of the file. The answer is its format,
 /// `None` if that is unknown; the problem was handed on.
@@ -25,6 +25,8 @@ pub fn read(
     let mut out = Out(sink);
     let mut begun = Zeroizing::new(Vec::with_capacity(HEAD));
     (&mut *input).take(HEAD as u64).read_to_end(&mut begun)?;
+    // Columns that are named belong to a table of any columns.
+    let format = format.or(settings.columns.as_ref().map(|_| Format::Columns));
     let reader = match chosen(&begun, format) {
         Ok(reader) => reader,
         Err(problem) => return ended(Err(out.end(problem))).map(|()| None),
@@ -45,8 +47,11 @@ fn chosen(begun: &[u8], format: Option<Format>) -> Result<&'static Reader, Probl
         let reader = READERS.iter().find(|reader| reader.format == format);
         return reader.ok_or_else(|| Problem::of_file(ProblemCode::Format, "no such format"));
     }
-    let text = Zeroizing::new(String::from_utf8_lossy(begun).into_owned());
-    let head = Head(text.trim_start_matches('\u{feff}'));
+    let text = head::text(begun);
+    let head = Head(&text);
+    if let Some(problem) = refused::recognised(&head) {
+        return Err(problem);
+    }
     let fitting: Vec<&Reader> = READERS.iter().filter(|r| (r.recognises)(&head)).collect();
     match fitting.as_slice() {
         [reader] => Ok(reader),
