@@ -21,7 +21,8 @@ pub(super) fn token(place: Place, uri: &str) -> Result<Token, Problem> {
         "steam" | "motp" | "yandex" | "yaotp" => {
             return Err(problem(
                 ProblemCode::Unsupported,
-                "the codes of this kind of token are none of OATH: leave it out with --skip-unsupported",
+                "the codes of this kind of token are none of OATH: leave it out with \
+                 --skip-unsupported",
             ));
         }
         _ => {

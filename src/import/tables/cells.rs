@@ -1,9 +1,8 @@
 //! Meanings of cells that several tables share.
 
-use crate::import::TokenKind;
 use crate::import::names::{algorithm, secret_of_base32, secret_of_hex};
 use crate::import::tables::rows::Row;
-use crate::import::{Problem, ProblemCode};
+use crate::import::{Problem, ProblemCode, TokenKind};
 use crate::otp::Algorithm;
 use crate::secret::Secret;
 

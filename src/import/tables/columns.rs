@@ -2,10 +2,9 @@
 
 use std::io::BufRead;
 
-use base64::Engine;
-use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{GeneralPurposeConfig, NO_PAD};
-use base64::{alphabet, engine::DecodePaddingMode};
+use base64::engine::{DecodePaddingMode, GeneralPurpose};
+use base64::{Engine, alphabet};
 
 use crate::import::found::Out;
 use crate::import::head::Head;
@@ -45,7 +44,7 @@ pub(in crate::import) fn read(
     serials.end(out)
 }
 
-/// Where each column is.
+/// Positions of the columns.
 struct Layout {
     count: usize,
     secret: usize,

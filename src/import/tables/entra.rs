@@ -42,7 +42,7 @@ pub(in crate::import) fn read(
     serials.end(out)
 }
 
-/// Where each column is.
+/// Positions of the columns.
 struct Columns {
     count: usize,
     serial: usize,

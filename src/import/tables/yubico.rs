@@ -53,7 +53,7 @@ pub(in crate::import) fn read(
     Ok(())
 }
 
-/// What a line of the traditional form is about.
+/// Subject of a line of the traditional form.
 #[derive(PartialEq)]
 enum Entry {
     Hotp,
@@ -61,7 +61,7 @@ enum Entry {
     Foreign,
     /// The begin or end of the log.
     Log,
-    /// None of the traditional form.
+    /// A line of another form.
     Other,
 }
 
@@ -129,7 +129,7 @@ fn is_hex(text: &str, least: usize) -> bool {
 /// Hexadecimal digits of the shortest key that tells the form.
 const LEAST_HEX: usize = 32;
 
-/// What stands in place of a private identity in lines of OATH.
+/// Mark of OATH in the column of private identities.
 const OATH: &str = "0";
 
 // The traditional form.
