@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use crate::import::found::Out;
 use crate::import::head::Head;
+use crate::import::hosts::{google, u2f, users};
+use crate::import::ldif::{freeipa, safeword};
 use crate::import::tables::{columns, entra, multiotp, oath, privacyidea_csv, yubico};
 use crate::import::{Settings, Stop, otpauth};
 
@@ -63,6 +65,16 @@ formats! {
     PrivacyIdeaCsv = "privacyidea-csv" by privacyidea_csv,
     /// A log of Yubico's programs for personalisation.
     YubicoCsv = "yubico-csv" by yubico,
+    /// The file `.google_authenticator` of a user.
+    GoogleAuthenticator = "google-authenticator" by google,
+    /// The file of `pam_oath`.
+    UsersOath = "users-oath" by users,
+    /// Tokens of FreeIPA, as `ldapsearch` prints them.
+    FreeIpaLdif = "freeipa-ldif" by freeipa,
+    /// Records of SafeWord.
+    SafeWordDat = "safeword-dat" by safeword,
+    /// Security keys of `pam_u2f`, which cannot be imported.
+    U2fKeys = "u2f-keys" by u2f,
 }
 
 /// The text names no format.

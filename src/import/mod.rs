@@ -6,6 +6,8 @@
 mod format;
 mod found;
 mod head;
+mod hosts;
+mod ldif;
 mod lines;
 mod names;
 mod otpauth;

@@ -1,0 +1,74 @@
+//! Files of `pam_u2f`: security keys, each bound to the name of its host.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use crate::import::found::Out;
+use crate::import::head::Head;
+use crate::import::lines::Lines;
+use crate::import::{Problem, ProblemCode, Settings, Stop};
+
+pub(in crate::import) fn recognises(head: &Head<'_>) -> bool {
+    let line = head.first_line();
+    // A long key handle may leave no room for what follows it.
+    let key = line.split(':').nth(1).unwrap_or("");
+    let mut parts = key.split(',');
+    let is_coded = |text: &str| {
+        let is_of = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_*".contains(&byte);
+        !text.is_empty() && text.bytes().all(is_of)
+    };
+    parts
+        .next()
+        .is_some_and(|handle| is_coded(handle) && handle.len() >= 16 || handle == "*")
+        && parts.next().is_some_and(|key| is_coded(key) && key.len() >= 40)
+}
+
+/// Reads no token: the answer says how many keys each user has.
+pub(in crate::import) fn read(
+    input: &mut dyn BufRead,
+    _settings: &Settings,
+    out: &mut Out<'_>,
+) -> Result<(), Stop> {
+    let mut lines = Lines::of(input);
+    let mut users: BTreeMap<String, usize> = BTreeMap::new();
+    let mut more = 0_u64;
+    while let Some((_, line)) = lines.next(out)? {
+        let line = line.trim();
+        let mut parts = line.split(':');
+        let Some(user) = parts.next().filter(|user| !user.is_empty() && !user.starts_with('#'))
+        else {
+            continue;
+        };
+        let keys = parts.filter(|key| !key.trim().is_empty()).count();
+        let user: String = user.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+        if users.len() < MOST_USERS || users.contains_key(&user) {
+            let count = users.entry(user).or_default();
+            *count = count.saturating_add(keys);
+        } else {
+            more += 1;
+        }
+    }
+    let mut list: Vec<String> = users.iter().map(|(user, keys)| of_user(user, *keys)).collect();
+    if more > 0 {
+        list.push(format!("{more} more users"));
+    }
+    let detail = format!(
+        "security keys of pam_u2f are bound to pam://HOST and cannot move: each must be enrolled \
+         again here: {}",
+        list.join(", ")
+    );
+    out.problem(Problem::of_file(ProblemCode::FormatRefused, detail))
+}
+
+fn of_user(user: &str, keys: usize) -> String {
+    match keys {
+        1 => format!("{user} (1 key)"),
+        keys => format!("{user} ({keys} keys)"),
+    }
+}
+
+/// Users that the answer names.
+const MOST_USERS: usize = 1_000;
+
+/// Characters of a name in the answer.
+const LONGEST_NAME: usize = 128;
