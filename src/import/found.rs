@@ -1,4 +1,4 @@
-//! What readers hand on, and how they stop.
+//! Results of readers, and how they stop.
 
 use std::io;
 
@@ -11,14 +11,14 @@ pub enum Found {
     Token(Box<Token>),
     /// A reason not to import the file.
     Problem(Problem),
-    /// Something that is no token, left out on purpose: emergency codes, a PIN key. One sentence.
+    /// A part of the file, left out on purpose: emergency codes, a PIN key. One sentence.
     Note(Option<Place>, String),
 }
 
 /// The end of reading before the end of the file.
 #[derive(Debug)]
 pub enum Stop {
-    /// Nothing behind this place can be read, or nobody wants to know it. What is wrong was said.
+    /// The rest of the file cannot be read, or is not wanted. The problem was handed on.
     Ended,
     /// The file could not be read.
     Input(io::Error),
