@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod heads;
+mod hosts;
+mod ldif;
 mod otpauth;
 mod tables;
 
@@ -10,7 +13,7 @@ use std::io::Cursor;
 use twostep::import::{Format, Found, Place, Problem, ProblemCode, Settings, Token, read};
 use twostep::time::UnixTime;
 
-/// What was found in a file.
+/// Tokens, problems and notes of a file.
 struct Read {
     format: Option<Format>,
     tokens: Vec<Token>,

@@ -66,7 +66,9 @@ fn token(row: &Row<'_>, serials: &mut Serials) -> Result<Token, Problem> {
 
 /// True for whole bytes in hexadecimal digits.
 fn is_hex(text: &str) -> bool {
-    text.len() >= 4 && text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    (4..=128).contains(&text.len())
+        && text.len() % 2 == 0
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 const SERIAL: usize = 0;
