@@ -68,7 +68,7 @@ fn device(number: usize, sealer: &Sealer) -> [Write; 2] {
         now(),
     );
     device.state = DeviceState::Active;
-    let (place, seed) = (Sealer::seed_place(&device.serial, &device.account), seed(number));
+    let (place, seed) = (Sealer::seed_place(&device.serial, device.account.as_ref()), seed(number));
     let (sealed, fingerprint) =
         (sealer.keyring().seal(&place, seed.expose()).unwrap(), sealer.fingerprints(&seed).first);
     [

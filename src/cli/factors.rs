@@ -192,7 +192,8 @@ impl Factors {
     fn way_out(&self, device: &Device) -> Option<String> {
         let serial = &device.serial;
         let way = match (device.state, device.kind) {
-            (DeviceState::Active, _) | (_, MfaKind::Recovery | MfaKind::Bypass) => return None,
+            (DeviceState::Active | DeviceState::Unassigned, _)
+            | (_, MfaKind::Recovery | MfaKind::Bypass) => return None,
             (DeviceState::Disabled, MfaKind::SecurityKey) => {
                 "is disabled. Remove it, and enrol it again: twostep device remove SERIAL"
             }

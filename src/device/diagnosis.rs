@@ -162,7 +162,8 @@ fn by_neighbour(
     now: UnixTime,
 ) -> Option<Cause> {
     as_stored(seed, device.expected()?, codes, (now, DAY))?;
-    Some(Cause::OtherDevice { serial: device.serial.clone(), account: device.account.clone() })
+    let account = device.account.clone()?;
+    Some(Cause::OtherDevice { serial: device.serial.clone(), account })
 }
 
 /// All that differs between what is stored and how the codes were made.

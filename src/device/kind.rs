@@ -28,7 +28,10 @@ pub enum MfaKind {
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceState {
-    /// Added, but not yet proved by two consecutive codes. Expires after a day.
+    /// In stock: of no account. An administrator assigns it.
+    Unassigned,
+    /// Added, but not yet proved by two consecutive codes. Expires after a day if its secret was made
+    /// here.
     Pending,
     /// In use.
     Active,
@@ -62,12 +65,18 @@ impl MfaKind {
 
 impl DeviceState {
     /// All states.
-    pub const ALL: [DeviceState; 4] =
-        [DeviceState::Pending, DeviceState::Active, DeviceState::Disabled, DeviceState::Locked];
+    pub const ALL: [DeviceState; 5] = [
+        DeviceState::Unassigned,
+        DeviceState::Pending,
+        DeviceState::Active,
+        DeviceState::Disabled,
+        DeviceState::Locked,
+    ];
 
     /// Name in answers and stores.
     pub fn name(self) -> &'static str {
         match self {
+            DeviceState::Unassigned => "unassigned",
             DeviceState::Pending => "pending",
             DeviceState::Active => "active",
             DeviceState::Disabled => "disabled",
@@ -94,7 +103,7 @@ impl FromStr for DeviceState {
         DeviceState::ALL
             .into_iter()
             .find(|state| state.name() == name)
-            .ok_or(UnknownName("state is pending, active, disabled or locked"))
+            .ok_or(UnknownName("state is unassigned, pending, active, disabled or locked"))
     }
 }
 

@@ -39,13 +39,15 @@ use crate::otp::{ClockModel, Counter, Drift, Hotp, Key, Seed, TimeStep, Totp, Wi
 use crate::time::UnixTime;
 use crate::webauthn::Credential;
 
-/// An enrolled authenticator of one account. The store keeps its seed beside it, sealed.
+/// An authenticator: enrolled for one account, or in stock. The store keeps its seed beside it,
+/// sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// Public name.
     pub serial: SerialNumber,
-    /// Owner.
-    pub account: AccountId,
+    /// Owner; `None` exactly while it is unassigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// Name given by its owner.
     pub name: Option<DeviceName>,
     /// Usability.
@@ -73,6 +75,9 @@ pub struct Device {
     /// Way of its addition.
     #[serde(default)]
     pub added: Added,
+    /// True for a token of hardware, which does not give its secret away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hardware: bool,
 }
 
 /// Way of a device's addition: decides which of several pending devices gives way.
@@ -181,12 +186,27 @@ impl Device {
     ) -> Device {
         let proved = matches!(factor, Factor::SecurityKey(_) | Factor::Recovery(_));
         Device {
-            serial,
-            account,
-            name,
+            account: Some(account),
             state: if proved { DeviceState::Active } else { DeviceState::Pending },
-            created_at: now,
             activated_at: proved.then_some(now),
+            ..Device::unassigned(serial, name, factor, now)
+        }
+    }
+
+    /// A new device in stock: of no account.
+    pub fn unassigned(
+        serial: SerialNumber,
+        name: Option<DeviceName>,
+        factor: Factor,
+        now: UnixTime,
+    ) -> Device {
+        Device {
+            serial,
+            account: None,
+            name,
+            state: DeviceState::Unassigned,
+            created_at: now,
+            activated_at: None,
             last_used_at: None,
             factor,
             throttle: Throttle::default(),
@@ -195,13 +215,26 @@ impl Device {
             revoked_before: None,
             generation: 0,
             added: Added::default(),
+            hardware: false,
         }
+    }
+
+    /// The device once an administrator gave it to an account: two consecutive codes activate it.
+    #[must_use]
+    pub fn assigned(self, account: AccountId, added: Added) -> Device {
+        Device { account: Some(account), state: DeviceState::Pending, added, ..self }
     }
 
     /// Sets the way of its addition.
     #[must_use]
     pub fn added(self, added: Added) -> Device {
         Device { added, ..self }
+    }
+
+    /// The name of its account in columns and seals: empty, as no account's is, if it has none.
+    #[cfg(feature = "verifier")]
+    pub(crate) fn owner(&self) -> &str {
+        self.account.as_ref().map_or("", AccountId::as_str)
     }
 
     /// The kind.
@@ -233,7 +266,7 @@ impl Device {
 
     /// True if the device counts toward the limit of its account: abandoned set-ups do not.
     pub fn counts(&self) -> bool {
-        self.state != DeviceState::Pending
+        !matches!(self.state, DeviceState::Pending | DeviceState::Unassigned)
     }
 
     /// True if the device is enrolled and its owner's; a lock by guessing does not change that.

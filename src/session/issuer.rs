@@ -119,7 +119,7 @@ impl Issuer {
             mfa_time: verified.at(),
             serial: verified.serial().clone(),
             kind: verified.kind(),
-            amr: amr(verified.key()),
+            amr: amr(verified.key(), verified.is_by_hardware_token()),
             user_verified: verified.key().is_some_and(|key| key.user_verified),
             device_generation: verified.device_generation(),
         };
@@ -291,10 +291,13 @@ impl TryFrom<Duration> for Lifetime {
 }
 
 /// The methods of RFC 8176 §2 that the proof shows. An unattested key may be in hardware or not:
-/// `pop` leaves that open. Each key was touched (`user`); user verification by PIN or by
+/// `pop` leaves that open. A code is `hwk` too if its token was imported as hardware. Each key was touched (`user`); user verification by PIN or by
 /// fingerprint is told as `mfa`, for the key does not tell which.
-fn amr(key: Option<KeyProof>) -> Vec<Amr> {
-    let Some(key) = key else { return vec![Amr::Otp] };
+fn amr(key: Option<KeyProof>, hardware_token: bool) -> Vec<Amr> {
+    let Some(key) = key else {
+        let token = hardware_token.then_some(Amr::Hwk);
+        return std::iter::once(Amr::Otp).chain(token).collect();
+    };
     let mut methods = vec![if key.hardware_bound { Amr::Hwk } else { Amr::Pop }, Amr::User];
     methods.extend(key.user_verified.then_some(Amr::Mfa));
     methods

@@ -83,6 +83,8 @@ actions! {
     DeviceActivated = "device.activated",
     /// A device was added.
     DeviceAdded = "device.added",
+    /// A device of no account was given to one.
+    DeviceAssigned = "device.assigned",
     /// A device was taken out of use.
     DeviceDeactivated = "device.deactivated",
     /// An administrator had two codes of a device diagnosed; none was accepted.

@@ -106,6 +106,16 @@ pub enum Write {
         /// The revision it was judged from.
         seen: Revision,
     },
+    /// Gives a device of no account, if its revision is still `seen`, to an account that is there.
+    /// It starts above all that removed devices had consumed, as an inserted one does.
+    AssignDevice {
+        /// The revision it was judged from.
+        seen: Revision,
+        /// The device after the change, with its account.
+        device: Device,
+        /// Its seed, sealed for that account.
+        seed: Option<Sealed>,
+    },
     /// Adds devices to an import, which begins with its first ones and ends when nothing was added
     /// for an hour. No query sees them, and their serial numbers and fingerprints are taken:
     /// [`Conflict::SerialTaken`], [`Conflict::FingerprintTaken`]. At most 500 at a time, and

@@ -1,5 +1,6 @@
 //! Columns as every database keeps them, and the values they stand for.
 
+use crate::id::AccountId;
 use crate::store::Account;
 
 /// A number as it is kept. Times beyond the year 292 billion are all the same to us.
@@ -10,6 +11,11 @@ pub(super) fn stored(number: u64) -> i64 {
 /// A number as it was stored.
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+/// The name in the column of a device's account: an empty one, as no account has, if it has none.
+pub(super) fn owner(account: Option<&AccountId>) -> &str {
+    account.map_or("", AccountId::as_str)
 }
 
 /// The first text, in the order of bytes, that is above all texts with this prefix; none if there

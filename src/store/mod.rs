@@ -139,6 +139,9 @@ pub trait Store: Send + Sync {
     /// The account of the device with this serial number.
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>>;
 
+    /// The device with this serial number, if it is of no account.
+    fn unassigned<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<Enrolled>>;
+
     /// The account of the device with this fingerprint, if it is not removed.
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>>;
 

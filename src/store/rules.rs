@@ -21,7 +21,12 @@ pub(super) fn inserted(
 
 /// Fails if `device` is not of `owner`: a device never changes hands.
 pub(super) fn keeps_its_owner(owner: &str, device: &Device) -> Result<(), Conflict> {
-    if owner == device.account.as_str() { Ok(()) } else { Err(Conflict::Revision) }
+    if owner == device.owner() { Ok(()) } else { Err(Conflict::Revision) }
+}
+
+/// Fails if a device of `owner` cannot be assigned: it has an account already.
+pub(super) fn is_unassigned(owner: &str) -> Result<(), Conflict> {
+    if owner.is_empty() { Ok(()) } else { Err(Conflict::Revision) }
 }
 
 /// Fails if a device in this state may not be dropped without a tombstone: it may have been used.
@@ -69,6 +74,10 @@ impl Counts {
     }
 
     fn count(&mut self, account: &str, devices: i64, active: i64) {
+        // Devices of no account.
+        if account.is_empty() {
+            return;
+        }
         let counts = self.0.entry(account.to_owned()).or_default();
         *counts = (counts.0 + devices, counts.1 + active);
     }

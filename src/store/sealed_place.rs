@@ -10,8 +10,8 @@ pub enum SealedPlace {
     Seed {
         /// The device.
         serial: SerialNumber,
-        /// The device's account, which the seal is bound to.
-        account: AccountId,
+        /// The device's account, which the seal is bound to; none while the device is unassigned.
+        account: Option<AccountId>,
     },
     /// The private half of a signing key.
     SigningKey {
@@ -37,7 +37,9 @@ impl SealedPlace {
         let restored_at: String;
         let parts: Vec<&str> = match self {
             SealedPlace::Seed { serial, account } => {
-                vec!["device", "seed", serial.as_str(), account.as_str()]
+                // No account has an empty name.
+                let owner = account.as_ref().map_or("", AccountId::as_str);
+                vec!["device", "seed", serial.as_str(), owner]
             }
             SealedPlace::SigningKey { kid } => vec!["signing key", "private", kid],
             SealedPlace::Value { name } => vec!["value", name],

@@ -275,8 +275,8 @@ impl Sealer {
     }
 
     /// The place that a device's seed is sealed for.
-    pub fn seed_place(serial: &SerialNumber, account: &AccountId) -> SealedPlace {
-        SealedPlace::Seed { serial: serial.clone(), account: account.clone() }
+    pub fn seed_place(serial: &SerialNumber, account: Option<&AccountId>) -> SealedPlace {
+        SealedPlace::Seed { serial: serial.clone(), account: account.cloned() }
     }
 
     /// The fingerprints of a seed: of every key that HMAC may make of it.
@@ -404,7 +404,7 @@ mod tests {
     use super::*;
 
     fn place(serial: &str) -> SealedPlace {
-        Sealer::seed_place(&serial.parse().unwrap(), &"alice".parse().unwrap())
+        Sealer::seed_place(&serial.parse().unwrap(), Some(&"alice".parse().unwrap()))
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Verifier {
             let mut accounts: Vec<&AccountId> = page
                 .iter()
                 .filter(|device| is_over(device, now))
-                .map(|device| &device.account)
+                .filter_map(|device| device.account.as_ref())
                 .collect();
             accounts.dedup();
             for account in accounts {

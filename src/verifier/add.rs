@@ -174,7 +174,7 @@ impl Verifier {
             serial: old.device.serial.clone(),
             seen: old.revision,
         }));
-        let place = Sealer::seed_place(&device.serial, &device.account);
+        let place = Sealer::seed_place(&device.serial, device.account.as_ref());
         let seal = |seed: &Seed| sealer.keyring().seal(&place, seed.expose());
         let fingerprints = made.seed.as_ref().map(|seed| sealer.fingerprints(seed));
         writes.extend(fingerprints.iter().flat_map(Fingerprints::aliases));
@@ -295,10 +295,10 @@ impl Addition<'_> {
     /// The device to be inserted.
     fn device(&self, factor: Factor, generated: bool) -> Device {
         let (serial, account) = (self.serial.clone(), self.new.account.clone());
-        let turns = self.devices().iter().map(|enrolled| enrolled.device.added.turn);
+        let added = given(self.seen);
         Device::new(serial, account, self.new.name.clone(), factor, self.now).added(device::Added {
             secret: if generated { SecretOrigin::Made } else { SecretOrigin::Given },
-            turn: turns.max().unwrap_or(0).saturating_add(1),
+            ..added
         })
     }
 }
@@ -312,6 +312,14 @@ impl NewFactor {
             NewFactor::Recovery => "recovery",
         }
     }
+}
+
+/// The way in which a device that has its secret comes to an account.
+pub(super) fn given(seen: Option<&AccountSnapshot>) -> device::Added {
+    let devices = seen.map_or(&[][..], |seen| &seen.devices);
+    let turns = devices.iter().map(|enrolled| enrolled.device.added.turn);
+    let turn = turns.max().unwrap_or(0).saturating_add(1);
+    device::Added { secret: SecretOrigin::Given, turn }
 }
 
 /// An account that was removed is seen again: nothing of its past protects it or holds it back, but

@@ -38,7 +38,10 @@ impl Verifier {
         let sealer = Sealer::new(keyring.clone(), pepper.clone());
         let mut holders = BTreeMap::<Fingerprint, BTreeSet<Holder>>::new();
         for secret in self.core.store.sealed_under_other_keys([0; 8], u32::MAX).await? {
-            let SealedPlace::Seed { serial, account } = &secret.place else { continue };
+            // A store that is adopted is older than devices without an account.
+            let SealedPlace::Seed { serial, account: Some(account) } = &secret.place else {
+                continue;
+            };
             let opened = sealer.keyring().open(&secret.place, &secret.sealed);
             let seed = opened.and_then(|seed| Seed::new(seed.expose().to_vec()).ok());
             let Some(seed) = seed else { continue };
@@ -80,9 +83,9 @@ impl Verifier {
             }
             let device = enrolled.device.deactivated(now);
             adoption.writes.push(Write::UpdateDevice { seen: enrolled.revision, device });
-            let event =
-                self.event(now, Action::DeviceDeactivated).account(&enrolled.device.account);
-            adoption.audit.push(event.serial(serial).reason(oldest.as_str()));
+            let mut event = self.event(now, Action::DeviceDeactivated).serial(serial);
+            event.account = enrolled.device.account.clone();
+            adoption.audit.push(event.reason(oldest.as_str()));
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ impl FreshMfa {
             DeviceState::Locked => {
                 device.throttle.last_failure.is_some_and(|lock| self.mfa_time > lock)
             }
-            DeviceState::Pending | DeviceState::Disabled => false,
+            DeviceState::Unassigned | DeviceState::Pending | DeviceState::Disabled => false,
         }
     }
 }

@@ -142,6 +142,7 @@ impl Verifier {
             revoked_before: None,
             device_generation: 0,
             key: None,
+            hardware_token: false,
         };
         Ok(Judgement::accepted(writes, audit, proof))
     }

@@ -25,7 +25,7 @@ use crate::verifier::readings::{Reading, Readings};
 use crate::verifier::seed::open_seed;
 
 /// A device, as looks name it.
-pub(crate) type Place = (AccountId, SerialNumber);
+pub(crate) type Place = (Option<AccountId>, SerialNumber);
 
 /// The looks of a verifier: those that wait, and what they found.
 pub(crate) struct Looks {
@@ -60,7 +60,7 @@ struct Found {
 #[derive(Default)]
 struct State {
     /// The look that each account waits for, by its ticket: one at a time.
-    waiting: HashMap<AccountId, (SerialNumber, u64)>,
+    waiting: HashMap<Option<AccountId>, (SerialNumber, u64)>,
     tickets: u64,
     devices: HashMap<Place, Moved>,
 }

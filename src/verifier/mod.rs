@@ -14,6 +14,7 @@ mod account;
 mod add;
 mod adopt;
 mod api_key;
+mod assign;
 mod authority;
 mod backups;
 mod batch;

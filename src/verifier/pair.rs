@@ -243,7 +243,7 @@ impl Verifier {
                 (writes, resynced.chain(wide).collect())
             }
         };
-        let proof = Proof::by_device(&enrolled.device, now);
+        let proof = Proof::by_device(&seen.account.id, &enrolled.device, now);
         // An owner who activates a device may have set its clock.
         let reading = reading.filter(|_| enrolled.device.is_in_use());
         let reading = reading.map(|reading| Reading::of(&enrolled.device, reading, now));

@@ -26,6 +26,7 @@ pub struct Verified {
     revoked_before: Option<UnixTime>,
     device_generation: u64,
     key: Option<KeyProof>,
+    hardware_token: bool,
     #[cfg(feature = "session")]
     control_version: u64,
 }
@@ -50,6 +51,8 @@ pub(super) struct Proof {
     /// The revocation generation of the device.
     pub(super) device_generation: u64,
     pub(super) key: Option<KeyProof>,
+    /// The device is a token of hardware that shows codes.
+    pub(super) hardware_token: bool,
 }
 
 impl Verified {
@@ -94,6 +97,11 @@ impl Verified {
         self.control_version
     }
 
+    /// True if it was verified by the code of a token that was imported as hardware.
+    pub fn is_by_hardware_token(&self) -> bool {
+        self.hardware_token
+    }
+
     /// The statements of a security key beyond possession; none for other kinds.
     pub fn key(&self) -> Option<KeyProof> {
         self.key
@@ -101,21 +109,23 @@ impl Verified {
 }
 
 impl Proof {
-    pub(super) fn by_device(device: &Device, at: UnixTime) -> Proof {
+    pub(super) fn by_device(account: &AccountId, device: &Device, at: UnixTime) -> Proof {
         Proof {
-            account: device.account.clone(),
+            account: account.clone(),
             serial: device.serial.clone(),
             kind: device.kind(),
             at,
             revoked_before: device.revoked_before,
             device_generation: device.generation,
             key: None,
+            hardware_token: device.hardware,
         }
     }
 
     /// The proof once it is committed, with what the store answered.
     pub(super) fn committed(self, committed: Committed) -> Verified {
-        let Proof { account, serial, kind, at, revoked_before, device_generation, key } = self;
+        let Proof { account, serial, kind, at, revoked_before, .. } = self;
+        let Proof { device_generation, key, hardware_token, .. } = self;
         Verified {
             account,
             serial,
@@ -125,6 +135,7 @@ impl Proof {
             revoked_before: committed.marks.revoked_before.max(revoked_before),
             device_generation,
             key,
+            hardware_token,
             #[cfg(feature = "session")]
             control_version: committed.control_version,
         }

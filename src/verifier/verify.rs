@@ -207,7 +207,7 @@ impl Verifier {
             Verdict::Accepted => {
                 let mut writes = vec![Write::UpdateDevice { seen: enrolled.revision, device }];
                 writes.extend(note_success((&seen.account, seen.revision), client.tag, now));
-                let proof = Proof::by_device(&enrolled.device, now);
+                let proof = Proof::by_device(&seen.account.id, &enrolled.device, now);
                 let accepted =
                     Judgement::accepted(writes, vec![about(Action::CodeAccepted)], proof);
                 let reading = reading.map(|reading| Reading::of(&enrolled.device, reading, now));

@@ -5,8 +5,8 @@ use twostep::device::{Device, DeviceState};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditList,
-    AuditReport, AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice, Resealable,
-    RevocationLimits, Revocations, SigningKeyRecord, SingleUse, Store, StoreKeys,
+    AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Error, Fingerprint, FleetDevice,
+    Resealable, RevocationLimits, Revocations, SigningKeyRecord, SingleUse, Store, StoreKeys,
 };
 use twostep::time::UnixTime;
 

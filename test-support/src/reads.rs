@@ -7,6 +7,10 @@ macro_rules! plain_reads {
             $ask!(self.owner(serial))
         }
 
+        fn unassigned<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<Enrolled>> {
+            $ask!(self.unassigned(serial))
+        }
+
         fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
             $ask!(self.owner_by_fingerprint(fingerprint))
         }

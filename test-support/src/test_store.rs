@@ -6,7 +6,7 @@ use twostep::device::{Device, DeviceState};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
-    AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Fingerprint,
+    AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Fingerprint,
     FleetDevice, KeyNeed, OpenError, PostgresOptions, PostgresStore, Resealable, RevocationLimits,
     Revocations, SealingKeyId, SigningKeyRecord, SingleUse, SqliteStore, Store, StoreKeys, Task,
 };

@@ -41,10 +41,10 @@ impl One {
         let factor = Factor::Totp(TotpState::default());
         let (serial, account) = ("GAHT00000001".parse().unwrap(), "alice".parse().unwrap());
         let device = Device::new(serial, account, None, factor, NOW);
-        let place = Sealer::seed_place(&device.serial, &device.account);
+        let place = Sealer::seed_place(&device.serial, device.account.as_ref());
         let seed = Keyring::ephemeral().unwrap().seal(&place, b"12345678901234567890").unwrap();
         let writes = vec![
-            Write::CreateAccount(Account::new(device.account.clone(), NOW)),
+            Write::CreateAccount(Account::new(device.account.clone().unwrap(), NOW)),
             Write::InsertDevice {
                 device: device.clone(),
                 seed: Some(seed),
@@ -57,7 +57,7 @@ impl One {
     }
 
     pub(super) fn account(&self) -> AccountId {
-        self.device.account.clone()
+        self.device.account.clone().unwrap()
     }
 
     /// The revision that the server has, behind the back of the store.
@@ -67,7 +67,7 @@ impl One {
 
     /// Puts the device into this state.
     pub(super) async fn put(&self, store: &PostgresStore, state: DeviceState, action: &str) {
-        let seen = store.account(&self.device.account).await.unwrap().unwrap();
+        let seen = store.account(&self.account()).await.unwrap().unwrap();
         let seen = &seen.devices[0];
         let device = Device { state, ..seen.device.clone() };
         let event = Event::new(NOW, action, &CallerId::new("test")).serial(&device.serial);
@@ -78,7 +78,7 @@ impl One {
 
     /// Accepts the next code, as judged from what the store has.
     pub(super) async fn accept(&self, store: &PostgresStore) -> Result<Commit, Error> {
-        let seen = store.account(&self.device.account).await?.unwrap();
+        let seen = store.account(&self.account()).await?.unwrap();
         self.accept_from(store, seen.devices[0].revision.0).await
     }
 
@@ -93,7 +93,7 @@ impl One {
             totp.watermark = Some(TimeStep(seen));
         }
         let writes = vec![Write::UpdateDevice { seen: Revision(seen), device }];
-        let account = Some(self.device.account.clone());
+        let account = self.device.account.clone();
         store.commit(Change { account, writes, audit: vec![event()] }).await
     }
 }

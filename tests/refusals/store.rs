@@ -113,7 +113,7 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
     }
     let sealed = sealer
         .keyring()
-        .seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose())
+        .seal(&Sealer::seed_place(&device.serial, device.account.as_ref()), seed.expose())
         .unwrap();
     let fingerprint = Some(sealer.fingerprints(&seed).first);
     writes.extend([

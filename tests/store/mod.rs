@@ -72,7 +72,7 @@ fn watermark(device: &Device) -> u64 {
 }
 
 fn insert(device: Device, seed: u8) -> Write {
-    let place = Sealer::seed_place(&device.serial, &device.account);
+    let place = Sealer::seed_place(&device.serial, device.account.as_ref());
     let sealed = Keyring::ephemeral().unwrap().seal(&place, b"12345678901234567890").unwrap();
     Write::InsertDevice { device, seed: Some(sealed), fingerprint: Some(Fingerprint([seed; 32])) }
 }

@@ -221,7 +221,7 @@ pub(crate) fn misconfigured(random: &mut Random) -> (Case, Vec<(Device, Seed)>, 
             *seed = Seed::new(case.token_seed.clone()).unwrap();
             other.factor = case.token.clone();
             case.stored_seed = random.bytes(20);
-            let (serial, account) = (other.serial.clone(), other.account.clone());
+            let (serial, account) = (other.serial.clone(), other.account.clone().unwrap());
             vec![Cause::OtherDevice { serial, account }]
         }
         // Two at once.

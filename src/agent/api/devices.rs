@@ -53,11 +53,9 @@ pub(super) async fn create(
     };
     let proof = shown_context(&headers)?;
     let added = devices::add(&state, &caller, addition, proof.as_ref()).await?;
-    let account = &added.device.account;
-    let provisioning = added
-        .seed
-        .as_ref()
-        .and_then(|seed| provisioning(state.config.display_name(), account, seed, &factor));
+    let shown = added.seed.as_ref().zip(added.device.account.as_ref());
+    let provisioning = shown
+        .and_then(|(seed, owner)| provisioning(state.config.display_name(), owner, seed, &factor));
     let codes: Vec<SecretText> = added
         .recovery_codes
         .iter()
@@ -300,6 +298,6 @@ fn pair<'a>(body: &TwoCodes, codes: [&'a Code; 2]) -> CodePair<'a> {
     CodePair { codes, counter: body.counter.map(Counter) }
 }
 
-fn day(text: &str) -> Result<UnixTime, Problem> {
+pub(super) fn day(text: &str) -> Result<UnixTime, Problem> {
     UnixTime::noon(text).map_err(|error| Problem::bad_input(error.to_string()))
 }

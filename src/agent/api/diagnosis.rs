@@ -185,6 +185,7 @@ fn length(seconds: u64) -> String {
 fn command(device: &Device, causes: &[Cause]) -> Option<String> {
     let serial = &device.serial;
     let pair = match device.state {
+        DeviceState::Unassigned => return None,
         DeviceState::Pending | DeviceState::Disabled => "activate",
         DeviceState::Active | DeviceState::Locked => "resync",
     };
@@ -198,7 +199,7 @@ fn command(device: &Device, causes: &[Cause]) -> Option<String> {
             paired
         }
         [Cause::Clock { .. }] => format!("twostep device remove {serial}"),
-        [Cause::OtherDevice { serial, account }] if *account == device.account => {
+        [Cause::OtherDevice { serial, account }] if device.account.as_ref() == Some(account) => {
             format!("twostep login --account {} --serial {serial}", quoted(account.as_str()))
         }
         [Cause::OtherDevice { serial, .. }] => format!("twostep device show {serial}"),
@@ -239,7 +240,7 @@ fn add(device: &Device, causes: &[Cause]) -> String {
             _ => {}
         }
     }
-    let account = quoted(device.account.as_str());
+    let account = quoted(device.owner());
     let mut command = format!(
         "twostep device add --account {account} --serial {} --kind {kind} --algorithm {algorithm} \
          --digits {}",

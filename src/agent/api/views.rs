@@ -22,7 +22,7 @@ use crate::{store, wire};
 /// A device, whole.
 pub(super) fn device(device: &Device, now: UnixTime) -> wire::Device {
     let mut view = wire::Device {
-        account: Some(device.account.clone()),
+        account: device.account.clone(),
         created_at: Some(device.created_at.into()),
         activated_at: device.activated_at.map(Timestamp),
         last_used_at: device.last_used_at.map(Timestamp),

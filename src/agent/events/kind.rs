@@ -85,6 +85,7 @@ impl EventKind {
             | Action::ClockStepped
             | Action::CodeAccepted
             | Action::CodeNotJudged
+            | Action::DeviceAssigned
             | Action::DeviceDiagnosed
             | Action::DeviceExpired
             | Action::DeviceGaveWay

@@ -246,7 +246,7 @@ pub(crate) async fn remove(
 /// The texts by which a device is found.
 fn names(device: &Device) -> impl Iterator<Item = &str> {
     let name = device.name.as_ref().map(DeviceName::as_str);
-    [device.serial.as_str(), device.account.as_str()].into_iter().chain(name)
+    [device.serial.as_str(), device.owner()].into_iter().chain(name)
 }
 
 /// The time steps by which a device's clock is off; 0 without a clock.

@@ -110,6 +110,11 @@ fn kind(device: &Device) -> String {
 fn explained(device: &Device) -> String {
     let serial = &device.serial;
     match (device.state, device.kind) {
+        (DeviceState::Unassigned, _) => {
+            format!(
+                "unassigned: give it to its owner: twostep device assign {serial} --account NAME"
+            )
+        }
         (DeviceState::Pending, _) => {
             format!("pending: put it in use with two codes: twostep device activate {serial}")
         }

@@ -13,6 +13,7 @@ mod races;
 mod records;
 mod removed;
 mod sample;
+mod stock;
 mod unique;
 
 pub use devices::*;
@@ -24,6 +25,7 @@ pub use processes::*;
 pub use races::*;
 pub use records::*;
 pub use removed::*;
+pub use stock::*;
 pub use unique::*;
 
 use std::sync::Arc;
@@ -80,6 +82,10 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         an_abandoned_import_ends,
         an_imported_device_starts_above_what_was_consumed,
         staged_seeds_are_resealed,
+        an_unassigned_device_is_nobodys,
+        an_unassigned_device_is_assigned_once,
+        an_assigned_device_starts_above_what_was_consumed,
+        the_seed_of_an_unassigned_device_is_resealed,
         devices_are_found_by_kind_use_and_drift,
         items_go_with_their_time,
         audit_rows_go_from_the_old_end,

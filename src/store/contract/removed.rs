@@ -12,7 +12,7 @@ pub async fn a_device_added_again_starts_above_what_was_consumed(store: Arc<dyn 
     with_account(&store, "bob").await;
     let consumed = async |device: &crate::device::Device, seed| {
         made(&store, [insert(device, seed)]).await;
-        let device = enrolled(&store, device.account.as_str(), device.serial.as_str()).await;
+        let device = enrolled(&store, device.owner(), device.serial.as_str()).await;
         made(
             &store,
             [Write::RemoveDevice {

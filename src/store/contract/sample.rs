@@ -117,7 +117,7 @@ pub(super) fn keyring() -> Keyring {
 
 pub(super) fn sealed(keyring: &Keyring, device: &Device) -> Sealed {
     match keyring
-        .seal(&Sealer::seed_place(&device.serial, &device.account), b"12345678901234567890")
+        .seal(&Sealer::seed_place(&device.serial, device.account.as_ref()), b"12345678901234567890")
     {
         Ok(sealed) => sealed,
         Err(error) => panic!("a seed can be sealed: {error}"),
@@ -172,11 +172,8 @@ pub(super) async fn with_account(store: &Arc<dyn Store>, name: &str) {
 
 /// Adds an account with one device.
 pub(super) async fn with_device(store: &Arc<dyn Store>, device: &Device, seed: u8) {
-    made(
-        store,
-        [Write::CreateAccount(Account::new(device.account.clone(), NOW)), insert(device, seed)],
-    )
-    .await;
+    with_account(store, device.owner()).await;
+    made(store, [insert(device, seed)]).await;
 }
 
 pub(super) async fn snapshot(store: &Arc<dyn Store>, account: &str) -> AccountSnapshot {

@@ -8,7 +8,7 @@ use super::outcome::Fault;
 use super::{imports, insert, sql};
 use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
-use crate::store::columns::{AccountColumns, stored, unsigned};
+use crate::store::columns::{AccountColumns, owner, stored, unsigned};
 use crate::store::rules::{self, Counts};
 use crate::store::{
     Account, ChainId, Change, Committed, Conflict, Error, Marks, Resealable, Revision, Sealed,
@@ -63,12 +63,15 @@ impl Applying<'_> {
             }
             Write::InsertDevice { device, seed, fingerprint } => {
                 let device = insert::insert(self.conn, device, seed.as_ref(), *fingerprint).await?;
-                self.counts.added(device.account.as_str(), device.state);
+                self.counts.added(device.owner(), device.state);
                 Ok(())
             }
             Write::UpdateDevice { seen, device } => self.update_device(*seen, device).await,
             Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone).await,
             Write::DropPending { serial, seen } => self.drop_pending(serial.as_str(), *seen).await,
+            Write::AssignDevice { seen, device, seed } => {
+                self.assign_device(*seen, device, seed.as_ref()).await
+            }
             Write::StageDevices { import, at, devices } => {
                 imports::stage(self.conn, self.chain, (*import, *at), devices).await
             }
@@ -160,6 +163,20 @@ impl Applying<'_> {
         Ok(())
     }
 
+    async fn assign_device(
+        &mut self,
+        seen: Revision,
+        device: &Device,
+        seed: Option<&Sealed>,
+    ) -> Result<(), Fault> {
+        let standing = self.standing(device.serial.as_str(), seen).await?;
+        rules::is_unassigned(&standing.account).map_err(Fault::Conflict)?;
+        let fingerprint = standing.fingerprint.as_deref();
+        let device = insert::assign(self.conn, device, seed, fingerprint).await?;
+        self.counts.added(device.owner(), device.state);
+        Ok(())
+    }
+
     async fn remove_device(&mut self, seen: Revision, tombstone: &Tombstone) -> Result<(), Fault> {
         let serial = tombstone.serial.as_str();
         let Standing { account, state, fingerprint } = self.standing(serial, seen).await?;
@@ -193,7 +210,8 @@ impl Applying<'_> {
         serial: &str,
         (revoked_before, generation): (Option<UnixTime>, u64),
     ) -> Result<(), Fault> {
-        let Some(mark) = revoked_before else { return Ok(()) };
+        // No context was ever made with a device of no account.
+        let Some(mark) = revoked_before.filter(|_| !account.is_empty()) else { return Ok(()) };
         let values: Values<'_> = &[&account, &serial, &stored(mark.0), &stored(generation)];
         self.run(sql::DEVICE_MARK, values).await
     }
@@ -224,7 +242,7 @@ impl Applying<'_> {
         let (was, is, key) = (seen.sealed.as_bytes(), sealed.as_bytes(), sealed.key_id());
         match &seen.place {
             SealedPlace::Seed { serial, account } => {
-                let (serial, account) = (serial.as_str(), account.as_str());
+                let (serial, account) = (serial.as_str(), owner(account.as_ref()));
                 let key = key.as_ref().map(|key| &key[..]);
                 let values: Values<'_> = &[&serial, &account, &was, &is, &key];
                 match self.conn.run(sql::SEED_RESEAL, values).await? {

@@ -105,7 +105,7 @@ fn account_problem(row: &Row) -> Result<(), Error> {
 fn device_problem(row: &Row) -> Result<(), Error> {
     let device: Device = body("a device", row)?;
     let same = device.serial.as_str() == column::<&str>("a device", row, 0)?
-        && device.account.as_str() == column::<&str>("a device", row, 2)?
+        && device.owner() == column::<&str>("a device", row, 2)?
         && device.state.name() == column::<&str>("a device", row, 3)?
         && device.kind().name() == column::<&str>("a device", row, 4)?;
     agrees("a device", same)

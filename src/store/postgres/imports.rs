@@ -43,7 +43,7 @@ async fn stage_one(conn: &Connection, import: i64, staged: &StagedDevice) -> Res
     let fingerprint = fingerprint.as_ref().map(|Fingerprint(bytes)| &bytes[..]);
     let seed = staged.seed.as_ref();
     let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
-    let (account, body) = (device.account.as_str(), to_json(&device)?);
+    let (account, body) = (device.owner(), to_json(&device)?);
     let key = key.as_ref().map(|key| &key[..]);
     conn.one(
         Conflict::SerialTaken,
@@ -80,23 +80,42 @@ pub(super) async fn settle_accounts(conn: &Connection, accounts: &[&str]) -> Res
     Ok(())
 }
 
+/// Makes some devices of no account, of a published import, rows of devices. Returns their number.
+pub(super) async fn settle_unassigned(
+    conn: &Connection,
+    import: i64,
+    limit: i64,
+) -> Result<u64, Fault> {
+    let rows = conn.rows(sql::STAGED_UNASSIGNED, &[&import, &limit]).await?;
+    for row in &rows {
+        let what = "a staged device";
+        let (serial, body): (&str, &str) = (column(what, row, 0)?, column(what, row, 1)?);
+        move_row(conn, serial, &from_json(what, body)?, 0).await?;
+    }
+    Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
+}
+
 async fn move_row(
     conn: &Connection,
     serial: &str,
     device: &Device,
     staged_at: i64,
 ) -> Result<(), Fault> {
-    let account = Account::new(device.account.clone(), UnixTime(unsigned(staged_at)));
-    let AccountColumns { generation, revoked_before, removed, body } =
-        AccountColumns::of(&account, to_json(&account)?);
-    let id = account.id.as_str();
-    conn.run(sql::ACCOUNT_INSERT, &[&id, &generation, &revoked_before, &removed, &body])
-        .await?;
+    if let Some(owner) = &device.account {
+        let account = Account::new(owner.clone(), UnixTime(unsigned(staged_at)));
+        let AccountColumns { generation, revoked_before, removed, body } =
+            AccountColumns::of(&account, to_json(&account)?);
+        let id = account.id.as_str();
+        conn.run(sql::ACCOUNT_INSERT, &[&id, &generation, &revoked_before, &removed, &body])
+            .await?;
+    }
     let (state, kind, created_at) =
         (device.state.name(), device.kind().name(), stored(device.created_at.0));
     conn.run(sql::STAGED_MOVE, &[&serial, &state, &kind, &created_at]).await?;
     conn.run(sql::STAGED_DELETE, &[&serial]).await?;
+    let Some(owner) = &device.account else { return Ok(()) };
     let active = i64::from(device.state == DeviceState::Active);
-    conn.run(sql::ACCOUNT_COUNT_DEVICES, &[&id, &1_i64, &active]).await?;
+    conn.run(sql::ACCOUNT_COUNT_DEVICES, &[&owner.as_str(), &1_i64, &active])
+        .await?;
     Ok(())
 }

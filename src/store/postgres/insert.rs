@@ -2,6 +2,8 @@
 //!
 //! The names of both are locked before, so that nothing is added between the questions.
 
+use tokio_postgres::types::ToSql;
+
 use super::columns::{column, from_json, to_json};
 use super::connection::Connection;
 use super::fault::corrupt;
@@ -18,7 +20,7 @@ pub(super) async fn insert(
     seed: Option<&Sealed>,
     fingerprint: Option<Fingerprint>,
 ) -> Result<Device, Fault> {
-    let (serial, account) = (device.serial.as_str(), device.account.as_str());
+    let (serial, account) = (device.serial.as_str(), device.owner());
     let alike = alike(conn, fingerprint).await?;
     is_free(conn, serial, &alike).await?;
     if conn.first::<i64>(sql::ACCOUNT_IS_THERE, &[&account]).await?.is_none() {
@@ -36,6 +38,27 @@ pub(super) async fn insert(
         &[&serial, &account, &state, &kind, &created_at, &body, &sealed, &key, &fingerprint],
     )
     .await?;
+    Ok(device)
+}
+
+/// Gives a device of no account to its account, and returns it as it was given.
+pub(super) async fn assign(
+    conn: &Connection,
+    device: &Device,
+    seed: Option<&Sealed>,
+    fingerprint: Option<&[u8]>,
+) -> Result<Device, Fault> {
+    let (serial, account) = (device.serial.as_str(), device.owner());
+    if conn.first::<i64>(sql::ACCOUNT_IS_THERE, &[&account]).await?.is_none() {
+        return Err(Fault::Conflict(Conflict::Revision));
+    }
+    let alike = alike(conn, fingerprint.map(fingerprint_of).transpose()?).await?;
+    let device = rules::inserted(device, &alike, tombstones(conn, serial, &alike).await?);
+    let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
+    let (key, state) = (key.as_ref().map(|key| &key[..]), device.state.name());
+    let values: [&(dyn ToSql + Sync); 6] =
+        [&serial, &account, &state, &to_json(&device)?, &sealed, &key];
+    conn.one(Conflict::Revision, sql::DEVICE_ASSIGN, &values).await?;
     Ok(device)
 }
 

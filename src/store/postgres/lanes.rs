@@ -229,7 +229,7 @@ fn named(write: &Write) -> Option<&str> {
         }
         Write::ExpectAccount { account, .. } => Some(account.as_str()),
         Write::InsertDevice { device, .. } | Write::UpdateDevice { device, .. } => {
-            Some(device.account.as_str())
+            Some(device.owner())
         }
         _ => None,
     }

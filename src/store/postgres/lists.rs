@@ -137,12 +137,11 @@ const DEVICES: &str = devices!("true");
 const DEVICES_IN_STATE: &str = devices!("state = $5");
 const DEVICES_OF_KIND: &str = devices!("kind = $6");
 const DEVICES_OF_ACCOUNT: &str = devices!("account = $3");
-const DEVICES_UNDER_PREFIX: &str = devices!("account >= $3 AND account < $4");
+const DEVICES_UNDER_PREFIX: &str = devices!("account >= $3 AND account < $4 AND account <> ''");
 
 const DEVICES_COUNT: &str = "SELECT count(*) FROM devices WHERE state = $1";
 
-const FLEET: &str =
-    "SELECT body FROM devices WHERE kind = 'totp' AND serial > $1 ORDER BY serial LIMIT $2";
+const FLEET: &str = "SELECT body FROM devices WHERE kind = 'totp' AND serial > $1 AND account <> '' ORDER BY serial LIMIT $2";
 
 /// In bytes.
 const LONGEST_NAME: usize = 256;

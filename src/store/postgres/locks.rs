@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::connection::Connection;
 use super::outcome::Fault;
 use super::{imports, sql};
+use crate::store::columns::owner;
 use crate::store::{Change, SealedPlace, Write};
 
 /// The rows and names that a change stands on.
@@ -79,12 +80,12 @@ impl Locks {
                 self.serial(tombstone.serial.as_str());
                 self.name("number", b"revision_floor");
             }
-            Write::UpdateDevice { device, .. } => {
+            Write::UpdateDevice { device, .. } | Write::AssignDevice { device, .. } => {
                 self.serial(device.serial.as_str());
-                self.account(device.account.as_str());
+                self.account(device.owner());
             }
             Write::InsertDevice { device, fingerprint, .. } => {
-                self.account(device.account.as_str());
+                self.account(device.owner());
                 self.name("serial", device.serial.as_str().as_bytes());
                 self.fingerprint(fingerprint.map(|fingerprint| fingerprint.0));
             }
@@ -134,7 +135,7 @@ impl Locks {
         match place {
             SealedPlace::Seed { serial, account } => {
                 self.serial(serial.as_str());
-                self.account(account.as_str());
+                self.account(owner(account.as_ref()));
             }
             SealedPlace::SigningKey { .. } => self.name("number", b"version"),
             SealedPlace::Value { name } => self.name("value", name.as_bytes()),
@@ -143,6 +144,10 @@ impl Locks {
     }
 
     fn account(&mut self, account: &str) {
+        // Devices of no account.
+        if account.is_empty() {
+            return;
+        }
         self.name("account", account.as_bytes());
         self.accounts.insert(account.to_owned());
     }

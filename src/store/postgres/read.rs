@@ -5,25 +5,45 @@ use super::fault::corrupt;
 use super::reader::Reader;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::columns::{stored, unsigned};
-use crate::store::{ApiKeyRecord, Error, Fingerprint, SigningKeyRecord, SingleUse};
+use crate::store::{
+    ApiKeyRecord, Enrolled, Error, Fingerprint, Revision, Sealed, SigningKeyRecord, SingleUse,
+};
 use crate::time::UnixTime;
 
 pub(super) async fn owner(
     reader: &Reader,
     serial: &SerialNumber,
 ) -> Result<Option<AccountId>, Error> {
-    let row = reader.first(OWNER, &[&serial.as_str()]).await?;
-    row.map(|row| account_id("a device's account", column("a device", &row, 0)?))
-        .transpose()
+    owner_in(reader.first(OWNER, &[&serial.as_str()]).await?)
+}
+
+/// The account of a device, if it has one.
+fn owner_in(row: Option<tokio_postgres::Row>) -> Result<Option<AccountId>, Error> {
+    let Some(row) = row else { return Ok(None) };
+    match column::<&str>("a device", &row, 0)? {
+        "" => Ok(None),
+        name => account_id("a device's account", name).map(Some),
+    }
+}
+
+/// A device of no account.
+pub(super) async fn unassigned(
+    reader: &Reader,
+    serial: &SerialNumber,
+) -> Result<Option<Enrolled>, Error> {
+    let row = reader.first(UNASSIGNED, &[&serial.as_str()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let revision = Revision(unsigned(column("a device", &row, 0)?));
+    let device = from_json("a device", column("a device", &row, 1)?)?;
+    let seed: Option<Vec<u8>> = column("a device", &row, 2)?;
+    Ok(Some(Enrolled { device, revision, seed: seed.map(Sealed::from_bytes) }))
 }
 
 pub(super) async fn owner_by_fingerprint(
     reader: &Reader,
     Fingerprint(fingerprint): Fingerprint,
 ) -> Result<Option<AccountId>, Error> {
-    let row = reader.first(OWNER_BY_FINGERPRINT, &[&fingerprint.as_slice()]).await?;
-    row.map(|row| account_id("a device's account", column("a device", &row, 0)?))
-        .transpose()
+    owner_in(reader.first(OWNER_BY_FINGERPRINT, &[&fingerprint.as_slice()]).await?)
 }
 
 pub(super) async fn holder(
@@ -136,6 +156,9 @@ pub(super) fn account_id(what: &str, text: &str) -> Result<AccountId, Error> {
 pub(super) fn serial_number(text: &str) -> Result<SerialNumber, Error> {
     text.parse().map_err(|error| corrupt("a device's serial number", error))
 }
+
+const UNASSIGNED: &str =
+    "SELECT revision, body, seed FROM devices WHERE serial = $1 AND account = ''";
 
 const OWNER: &str = "SELECT account FROM devices WHERE serial = $1
     UNION ALL SELECT s.account FROM staged s JOIN imports i ON i.number = s.import

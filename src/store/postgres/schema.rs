@@ -115,8 +115,10 @@ fn unusable(place: &str, error: &tokio_postgres::Error) -> ConnectError {
 }
 
 /// Every step, oldest first.
-const STEPS: &[Step] =
-    &[Step { sql: include_str!("../migrations/postgres_0001_initial.sql"), serves: 1 }];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("../migrations/postgres_0001_initial.sql"), serves: 1 },
+    Step { sql: include_str!("../migrations/postgres_0002_unassigned.sql"), serves: 1 },
+];
 
 const VERSION_TABLE: &str = "CREATE TABLE schema_version (version bigint NOT NULL PRIMARY KEY, \
 checksum text NOT NULL, serves bigint NOT NULL)";

@@ -24,7 +24,10 @@ pub(super) async fn under_other_keys(
     for sql in [BELOW, ABOVE, STAGED_BELOW, STAGED_ABOVE] {
         for row in reader.rows(sql, &[&current.as_slice(), &i64::from(limit)]).await? {
             let serial = serial_number(column(SEED, &row, 0)?)?;
-            let account = account_id(SEED, column(SEED, &row, 1)?)?;
+            let account = match column::<&str>(SEED, &row, 1)? {
+                "" => None,
+                name => Some(account_id(SEED, name)?),
+            };
             let sealed = Sealed::from_bytes(column(SEED, &row, 2)?);
             found.push(Resealable { place: SealedPlace::Seed { serial, account }, sealed });
         }

@@ -4,7 +4,7 @@ use super::columns::column;
 use super::connection::Connection;
 use super::locks::Locks;
 use super::outcome::Fault;
-use super::sql;
+use super::{imports, sql};
 use crate::store::columns::stored;
 use crate::store::rules;
 use crate::time::UnixTime;
@@ -29,7 +29,10 @@ pub(super) async fn settle(conn: &Connection) -> Result<u64, Fault> {
         }
         let moved = accounts.len();
         Locks::of_accounts(accounts).take(conn).await?;
-        u64::try_from(moved).unwrap_or(u64::MAX)
+        match moved {
+            0 => imports::settle_unassigned(conn, import, limit).await?,
+            _ => u64::try_from(moved).unwrap_or(u64::MAX),
+        }
     } else {
         conn.run(sql::STAGED_DELETE_OF_IMPORT, &[&import, &limit]).await?
     };

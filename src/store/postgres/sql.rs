@@ -7,7 +7,8 @@ pub(super) const LOCK_NAMES: &str =
 /// The accounts of devices, those of published imports too.
 pub(super) const OWNERS: &str = "SELECT account FROM devices WHERE serial = ANY($1)
     UNION SELECT s.account FROM staged s JOIN imports i ON i.number = s.import
-        WHERE s.serial = ANY($1) AND i.state = 'published'";
+        WHERE s.serial = ANY($1) AND i.state = 'published'
+    EXCEPT SELECT ''";
 
 pub(super) const LOCK_ACCOUNTS: &str =
     "SELECT id FROM accounts WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
@@ -37,6 +38,8 @@ pub(super) const DEVICE_INSERT: &str = "INSERT INTO devices
         $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
 pub(super) const DEVICE_UPDATE: &str = "UPDATE devices SET state = $2, kind = $3,
     revision = revision + 1, created_at = $4, body = $5 WHERE serial = $1";
+pub(super) const DEVICE_ASSIGN: &str = "UPDATE devices SET account = $2, state = $3,
+    revision = revision + 1, body = $4, seed = $5, seed_key = $6 WHERE serial = $1";
 pub(super) const DEVICE_DELETE: &str = "DELETE FROM devices WHERE serial = $1";
 pub(super) const REVISION_FLOOR_RAISE: &str =
     "UPDATE control SET value = greatest(value, $1) WHERE name = 'revision_floor'";
@@ -136,11 +139,13 @@ pub(super) const STAGED_INSERT: &str = "INSERT INTO staged
     VALUES ($1, $2, $3, 1 + (SELECT value FROM control WHERE name = 'revision_floor'),
         $4, $5, $6, $7) ON CONFLICT DO NOTHING";
 pub(super) const STAGED_ACCOUNTS_OF_IMPORT: &str = "SELECT account FROM
-    (SELECT account FROM staged WHERE import = $1 ORDER BY account LIMIT $2) AS few
-    GROUP BY account";
+    (SELECT account FROM staged WHERE import = $1 AND account <> '' ORDER BY account LIMIT $2)
+    AS few GROUP BY account";
 pub(super) const STAGED_OF_ACCOUNTS: &str = "SELECT s.serial, s.body, i.staged_at
     FROM staged s JOIN imports i ON i.number = s.import
     WHERE s.account = ANY($1) AND i.state = 'published' ORDER BY s.serial FOR UPDATE OF s";
+pub(super) const STAGED_UNASSIGNED: &str = "SELECT serial, body FROM staged
+    WHERE import = $1 AND account = '' ORDER BY serial LIMIT $2";
 pub(super) const STAGED_MOVE: &str = "INSERT INTO devices
     (serial, account, state, kind, revision, created_at, body, seed, seed_key, fingerprint)
     SELECT serial, account, $2, $3, revision, $4, body, seed, seed_key, fingerprint

@@ -5,7 +5,7 @@ use crate::device::{Device, DeviceState};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
-    AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Fingerprint,
+    AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Fingerprint,
     FleetDevice, KeyNeed, Resealable, RevocationLimits, Revocations, SealingKeyId,
     SigningKeyRecord, SingleUse, Store, StoreKeys, Task,
 };
@@ -62,6 +62,10 @@ impl Store for PostgresStore {
 
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
         reads!(self, |reader| read::owner(reader, serial))
+    }
+
+    fn unassigned<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<Enrolled>> {
+        reads_settled!(self, |reader| read::unassigned(reader, serial))
     }
 
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {

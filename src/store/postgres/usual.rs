@@ -124,7 +124,7 @@ impl DeviceColumns {
     fn of(device: &Device) -> Result<DeviceColumns, Error> {
         let mark = device.revoked_before.map(|mark| (stored(mark.0), stored(device.generation)));
         Ok(DeviceColumns {
-            account: device.account.as_str().to_owned(),
+            account: device.owner().to_owned(),
             state: device.state.name(),
             body: to_json(device)?,
             mark,

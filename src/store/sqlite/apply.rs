@@ -8,7 +8,7 @@ use super::row::{first, from_json, parsed, see_intact, to_json};
 use super::{imports, read, sql};
 use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
-use crate::store::columns::{AccountColumns, stored, unsigned};
+use crate::store::columns::{AccountColumns, owner, stored, unsigned};
 use crate::store::rules::Counts;
 use crate::store::{
     Account, ApiKeyRecord, ChainId, Change, Committed, Conflict, Fingerprint, Links, Marks,
@@ -71,6 +71,9 @@ impl Applying<'_> {
             Write::UpdateDevice { seen, device } => self.update_device(*seen, device),
             Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone),
             Write::DropPending { serial, seen } => self.drop_pending(serial.as_str(), *seen),
+            Write::AssignDevice { seen, device, seed } => {
+                self.assign_device(*seen, device, seed.as_ref())
+            }
             Write::StageDevices { import, at, devices } => {
                 imports::stage(self.conn, self.chain, *import, *at, devices)
             }
@@ -156,7 +159,7 @@ impl Applying<'_> {
         seed: Option<&Sealed>,
         fingerprint: Option<Fingerprint>,
     ) -> Result<(), Fault> {
-        let (serial, account) = (device.serial.as_str(), device.account.as_str());
+        let (serial, account) = (device.serial.as_str(), device.owner());
         let alike = read::fingerprints_alike(self.conn, fingerprint)?;
         imports::is_free(self.conn, serial, &alike)?;
         if !self.look_at(account)? {
@@ -172,6 +175,28 @@ impl Applying<'_> {
             sql::DEVICE_INSERT,
             (serial, account, what.0, &what.1, created_at, &what.2, sealed, key, fingerprint),
         )?;
+        self.counts.added(account, device.state);
+        Ok(())
+    }
+
+    fn assign_device(
+        &mut self,
+        seen: Revision,
+        device: &Device,
+        seed: Option<&Sealed>,
+    ) -> Result<(), Fault> {
+        let (serial, account) = (device.serial.as_str(), device.owner());
+        let (owner, _, fingerprint) = self.standing(serial, seen)?;
+        rules::is_unassigned(&owner).map_err(Fault::Conflict)?;
+        if !self.look_at(account)? {
+            return Err(Fault::Conflict(Conflict::Revision));
+        }
+        let alike = read::fingerprints_alike(self.conn, fingerprint.map(Fingerprint))?;
+        let tombstones = read::tombstones(self.conn, serial, &alike)?;
+        let device = rules::inserted(device, &alike, tombstones);
+        let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
+        let (state, body) = (device.state.name(), to_json(&device)?);
+        self.run(sql::DEVICE_ASSIGN, (serial, account, state, body, sealed, key))?;
         self.counts.added(account, device.state);
         Ok(())
     }
@@ -232,6 +257,8 @@ impl Applying<'_> {
         generation: u64,
     ) -> Result<(), Fault> {
         match revoked_before {
+            // No context was ever made with a device of no account.
+            Some(_) if account.is_empty() => Ok(()),
             Some(mark) => {
                 self.run(sql::DEVICE_MARK, (account, serial, stored(mark.0), stored(generation)))
             }
@@ -256,7 +283,7 @@ impl Applying<'_> {
             SealedPlace::Seed { serial, account } => {
                 let values = (
                     serial.as_str(),
-                    account.as_str(),
+                    owner(account.as_ref()),
                     was.as_bytes(),
                     sealed.as_bytes(),
                     sealed.key_id(),

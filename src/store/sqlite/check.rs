@@ -271,6 +271,12 @@ impl Check<'_> {
             FROM pragma_foreign_key_check LIMIT 50",
         );
         self.problems.extend(orphans);
+        // A device of no account refers to none, so its column is no foreign key.
+        let homeless = self.texts(
+            "SELECT 'the device ' || serial || ' refers to a missing row of accounts' \
+            FROM devices WHERE account <> '' AND account NOT IN (SELECT id FROM accounts) LIMIT 50",
+        );
+        self.problems.extend(homeless);
         self.problems.extend(objects::foreign(self.conn).unwrap_or_default());
         for (table, rows) in [("control", "control"), ("audit_chain", "audit_chain WHERE id = 1")] {
             let count = format!("SELECT count(*) FROM {rows}");
@@ -304,7 +310,7 @@ impl Check<'_> {
                 (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
             let is = (
                 device.serial.to_string(),
-                device.account.to_string(),
+                device.owner().to_owned(),
                 device.state.name().to_owned(),
                 device.kind().name().to_owned(),
             );

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::row::{from_json, imported_account, see_intact, to_json};
 use super::{read, sql};
 use crate::device::Device;
+use crate::id::AccountId;
 use crate::store::columns::{AccountColumns, stored};
 use crate::store::{
     ChainId, Change, Conflict, Fingerprint, ImportId, Sealed, SealedPlace, StagedDevice, Write,
@@ -51,7 +52,7 @@ fn stage_one(conn: &Connection, import: i64, staged: &StagedDevice) -> Result<()
         (
             import,
             serial,
-            device.account.as_str(),
+            device.owner(),
             to_json(&device)?,
             seed.map(Sealed::as_bytes),
             seed.and_then(Sealed::key_id),
@@ -157,9 +158,9 @@ pub(super) fn settle_accounts_of(conn: &Connection, change: &Change) -> Result<(
                 settle_account(conn, account.id.as_str())?;
             }
             Write::ExpectAccount { account, .. } => settle_account(conn, account.as_str())?,
-            Write::InsertDevice { device, .. } | Write::UpdateDevice { device, .. } => {
-                settle_account(conn, device.account.as_str())?;
-            }
+            Write::InsertDevice { device, .. }
+            | Write::UpdateDevice { device, .. }
+            | Write::AssignDevice { device, .. } => settle_account(conn, device.owner())?,
             Write::ExpectDevice { serial, .. } | Write::DropPending { serial, .. } => {
                 settle_serial(conn, serial.as_str())?;
             }
@@ -185,6 +186,10 @@ fn settle_serial(conn: &Connection, serial: &str) -> Result<(), Fault> {
 }
 
 fn settle_account(conn: &Connection, account: &str) -> Result<(), Fault> {
+    // Devices of no account may be many, and are seen once their import is settled.
+    if account.is_empty() {
+        return Ok(());
+    }
     let mut statement = conn.prepare_cached(sql::STAGED_OF_ACCOUNT)?;
     let rows = statement.query_map([account], |row| row.get(0))?;
     let rows: Vec<i64> = rows.collect::<Result<_, _>>()?;
@@ -196,19 +201,22 @@ fn settle_account(conn: &Connection, account: &str) -> Result<(), Fault> {
 fn move_row(conn: &Connection, number: i64) -> Result<(), Fault> {
     let (body, at) = staged(conn, number)?;
     let device: Device = from_json("a staged device", &body)?;
-    let account = imported_account(&device.account, at);
-    let columns = AccountColumns::of(&account, to_json(&account)?);
-    let id = account.id.as_str();
-    run(
-        conn,
-        sql::ACCOUNT_INSERT,
-        (id, columns.generation, columns.revoked_before, columns.removed, &columns.body),
-    )?;
-    let _ = read::intact::<i64>(conn, "an account", sql::ACCOUNT_IS_THERE, [id])?;
+    if let Some(owner) = &device.account {
+        let account = imported_account(owner, at);
+        let columns = AccountColumns::of(&account, to_json(&account)?);
+        let id = account.id.as_str();
+        run(
+            conn,
+            sql::ACCOUNT_INSERT,
+            (id, columns.generation, columns.revoked_before, columns.removed, &columns.body),
+        )?;
+        let _ = read::intact::<i64>(conn, "an account", sql::ACCOUNT_IS_THERE, [id])?;
+    }
     let created_at = stored(device.created_at.0);
     let values = (number, device.state.name(), device.kind().name(), created_at);
     run(conn, sql::STAGED_MOVE, values)?;
     run(conn, sql::STAGED_DELETE, [number])?;
+    let Some(id) = device.account.as_ref().map(AccountId::as_str) else { return Ok(()) };
     let active = i64::from(device.state == crate::device::DeviceState::Active);
     run(conn, sql::ACCOUNT_COUNT_DEVICES, (id, 1, active))
 }

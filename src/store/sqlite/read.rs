@@ -65,6 +65,20 @@ pub(super) fn account(
     }))
 }
 
+/// A device of no account.
+pub(super) fn unassigned(
+    conn: &Connection,
+    serial: &SerialNumber,
+) -> Result<Option<Enrolled>, Fault> {
+    let mut statement = conn.prepare_cached(sql::DEVICE_UNASSIGNED)?;
+    let mut rows = statement.query([serial.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    see_intact(row, 3, serial.as_str())?;
+    let seed = row.get::<_, Option<Vec<u8>>>(2)?.map(Sealed::from_bytes);
+    let revision = Revision(unsigned(row.get(0)?));
+    Ok(Some(Enrolled { device: json_in(row, 1, "a device")?, revision, seed }))
+}
+
 /// The value whose JSON is in this column.
 fn json_in<T: DeserializeOwned>(
     row: &rusqlite::Row<'_>,
@@ -81,7 +95,10 @@ pub(super) fn owner(
     params: impl Params,
 ) -> Result<Option<AccountId>, Fault> {
     let owner: Option<String> = one(conn, sql, params)?;
-    owner.map(|owner| account_id("a device's account", &owner)).transpose()
+    owner
+        .filter(|owner| !owner.is_empty())
+        .map(|owner| account_id("a device's account", &owner))
+        .transpose()
 }
 
 pub(super) fn accounts(conn: &Connection, list: &AccountList) -> Result<Vec<AccountEntry>, Fault> {
@@ -331,7 +348,10 @@ pub(super) fn sealed_under_other_keys(
         let mut rows = statement.query((current, limit))?;
         while let Some(row) = rows.next()? {
             let serial = parsed("a device's serial number", &row.get::<_, String>(0)?)?;
-            let account = account_id("a device's account", &row.get::<_, String>(1)?)?;
+            let account = match row.get::<_, String>(1)?.as_str() {
+                "" => None,
+                name => Some(account_id("a device's account", name)?),
+            };
             let sealed = Sealed::from_bytes(row.get(2)?);
             found.push(Resealable { place: SealedPlace::Seed { serial, account }, sealed });
         }

@@ -84,6 +84,12 @@ statements! {
         "UPDATE devices SET revision = revision + 1, body = ?2, tag = row_moved(tag, ",
         row!(devices, "revision + 1", "?2"), ") WHERE serial = ?1"
     );
+    DEVICE_ASSIGN = "UPDATE devices SET account = ?2, state = ?3, revision = revision + 1, body = ?4,
+        seed = ?5, seed_key = ?6 WHERE serial = ?1";
+    DEVICE_UNASSIGNED = concat!(
+        "SELECT revision, body, seed, ", intact!(devices), " FROM devices
+        WHERE serial = ?1 AND account = ''"
+    );
     DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
     /// Lists of devices take the same parameters: after, limit, account or the range of a prefix,
     /// state, kind, not used since, drift of at least. Last use and drift are read from the body:
@@ -112,13 +118,13 @@ statements! {
         ORDER BY serial LIMIT ?2";
     /// Sorted in memory from the index alone; only the page that is returned is fetched.
     DEVICES_UNDER_PREFIX = "SELECT body FROM devices WHERE serial IN (SELECT serial FROM devices
-        WHERE account >= ?3 AND account < ?4 AND serial > ?1
+        WHERE account >= ?3 AND account < ?4 AND account <> '' AND serial > ?1
         AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
         AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
         ORDER BY serial LIMIT ?2) ORDER BY serial";
     FLEET = "SELECT body FROM devices
-        WHERE kind = 'totp' AND serial > ?1 ORDER BY serial LIMIT ?2";
+        WHERE kind = 'totp' AND serial > ?1 AND account <> '' ORDER BY serial LIMIT ?2";
 
     IMPORT_BEGIN = "INSERT INTO imports (id, state, chain, staged_at, devices)
         VALUES (?1, 'staging', ?2, ?3, 0) ON CONFLICT DO NOTHING";

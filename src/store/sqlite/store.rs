@@ -9,9 +9,9 @@ use crate::id::{AccountId, SerialNumber};
 use crate::store::columns::{stored, unsigned};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditEnds,
-    AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice,
-    KeyNeed, Resealable, RevocationLimits, Revocations, SealingKeyId, SigningKeyRecord, SingleUse,
-    Store, StoreKeys, Task,
+    AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Error, Fingerprint,
+    FleetDevice, KeyNeed, Resealable, RevocationLimits, Revocations, SealingKeyId,
+    SigningKeyRecord, SingleUse, Store, StoreKeys, Task,
 };
 use crate::time::UnixTime;
 
@@ -51,6 +51,13 @@ impl Store for SqliteStore {
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
         Box::pin(async move {
             self.here(|conn| read::owner(conn, sql::DEVICE_OWNER, [serial.as_str()]))
+        })
+    }
+
+    fn unassigned<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<Enrolled>> {
+        Box::pin(async move {
+            self.settled().await?;
+            self.here(|conn| read::unassigned(conn, serial))
         })
     }
 

@@ -227,7 +227,8 @@ impl SecurityKeys {
         let audit = std::iter::once(event(Action::KeyAccepted)).chain(signal).collect();
         writes.push(Write::UpdateDevice { seen: enrolled.revision, device });
         writes.extend(note_success((&seen.account, seen.revision), tag, now));
-        let proof = Proof { key: Some(proof), ..Proof::by_device(&enrolled.device, now) };
+        let by_device = Proof::by_device(&seen.account.id, &enrolled.device, now);
+        let proof = Proof { key: Some(proof), ..by_device };
         Judgement::accepted(writes, audit, proof)
     }
 
