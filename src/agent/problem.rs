@@ -44,6 +44,7 @@ impl Problem {
             detail: detail.into(),
             reason: None,
             retry_after_seconds: retry,
+            problems: Vec::new(),
         };
         Problem { document: Box::new(document), in_doubt: false }
     }
@@ -99,6 +100,17 @@ impl Problem {
     pub(crate) fn retry_after(mut self, seconds: u64) -> Problem {
         self.document.retry_after_seconds = Some(seconds);
         self
+    }
+
+    /// A file that is not imported, for these reasons.
+    pub(crate) fn file_refused(problems: Vec<wire::ImportProblem>) -> Problem {
+        let detail = match problems.len() {
+            1 => "the file has a problem, and nothing of it is imported".to_owned(),
+            count => format!("the file has {count} problems, and nothing of it is imported"),
+        };
+        let mut problem = Problem::bad_input(detail);
+        problem.document.problems = problems;
+        problem
     }
 
     /// The answer's body.

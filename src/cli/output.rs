@@ -182,6 +182,7 @@ impl Failure {
                 detail: self.message.clone(),
                 reason: None,
                 retry_after_seconds: None,
+                problems: Vec::new(),
             })
         };
         let problem = self.document.clone().unwrap_or_else(local);

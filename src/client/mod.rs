@@ -11,6 +11,7 @@ mod device;
 mod error;
 mod fleet;
 mod health;
+mod import;
 mod local;
 mod pages;
 mod security_key;
@@ -18,6 +19,7 @@ mod session;
 
 pub use call::{Answer, Call};
 pub use error::Error;
+pub use import::TokenFile;
 pub use local::KeyCeremony;
 
 pub use crate::wire::*;

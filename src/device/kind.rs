@@ -30,8 +30,8 @@ pub enum MfaKind {
 pub enum DeviceState {
     /// In stock: of no account. An administrator assigns it.
     Unassigned,
-    /// Added, but not yet proved by two consecutive codes. Expires after a day if its secret was made
-    /// here.
+    /// Added, but not yet proved by two consecutive codes. Expires after a day if its secret was
+    /// made here.
     Pending,
     /// In use.
     Active,

@@ -15,6 +15,7 @@ mod judge;
 mod kind;
 mod recovery;
 mod refusal;
+mod stock;
 mod stored;
 mod throttle;
 
@@ -193,48 +194,10 @@ impl Device {
         }
     }
 
-    /// A new device in stock: of no account.
-    pub fn unassigned(
-        serial: SerialNumber,
-        name: Option<DeviceName>,
-        factor: Factor,
-        now: UnixTime,
-    ) -> Device {
-        Device {
-            serial,
-            account: None,
-            name,
-            state: DeviceState::Unassigned,
-            created_at: now,
-            activated_at: None,
-            last_used_at: None,
-            factor,
-            throttle: Throttle::default(),
-            pairs: PairAllowance::default(),
-            diagnoses: DiagnosisAllowance::default(),
-            revoked_before: None,
-            generation: 0,
-            added: Added::default(),
-            hardware: false,
-        }
-    }
-
-    /// The device once an administrator gave it to an account: two consecutive codes activate it.
-    #[must_use]
-    pub fn assigned(self, account: AccountId, added: Added) -> Device {
-        Device { account: Some(account), state: DeviceState::Pending, added, ..self }
-    }
-
     /// Sets the way of its addition.
     #[must_use]
     pub fn added(self, added: Added) -> Device {
         Device { added, ..self }
-    }
-
-    /// The name of its account in columns and seals: empty, as no account's is, if it has none.
-    #[cfg(feature = "verifier")]
-    pub(crate) fn owner(&self) -> &str {
-        self.account.as_ref().map_or("", AccountId::as_str)
     }
 
     /// The kind.

@@ -6,14 +6,16 @@
 mod endpoint;
 mod error;
 mod tls;
+mod upload;
 
 pub use endpoint::{BadUrl, Endpoint};
 pub use error::{Cause, Error};
 pub use tls::{BadRoots, Roots};
+pub use upload::Upload;
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{HeaderMap, Request, Response, StatusCode};
@@ -25,7 +27,7 @@ use tokio::time::timeout;
 /// A connection to an endpoint, for requests in sequence. It is closed on drop.
 #[derive(Debug)]
 pub struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
+    sender: http1::SendRequest<Either<Full<Bytes>, Upload>>,
     task: JoinHandle<hyper::Result<()>>,
 }
 
@@ -74,6 +76,26 @@ impl Connection {
         request: Request<Full<Bytes>>,
         bounds: Bounds,
     ) -> Result<Answer, Error> {
+        self.complete(request.map(Either::Left), bounds).await
+    }
+
+    /// Sends a file and waits for the whole answer.
+    ///
+    /// # Errors
+    /// As for [`Connection::send`].
+    pub async fn upload(
+        &mut self,
+        request: Request<Upload>,
+        bounds: Bounds,
+    ) -> Result<Answer, Error> {
+        self.complete(request.map(Either::Right), bounds).await
+    }
+
+    async fn complete(
+        &mut self,
+        request: Request<Either<Full<Bytes>, Upload>>,
+        bounds: Bounds,
+    ) -> Result<Answer, Error> {
         let answer = async { read(self.exchange(request).await?, bounds.longest).await };
         timeout(bounds.within, answer)
             .await
@@ -90,14 +112,14 @@ impl Connection {
         request: Request<Full<Bytes>>,
         within: Duration,
     ) -> Result<Response<Incoming>, Error> {
-        timeout(within, self.exchange(request))
+        timeout(within, self.exchange(request.map(Either::Left)))
             .await
             .unwrap_or_else(|_| Err(late(within)))
     }
 
     async fn exchange(
         &mut self,
-        request: Request<Full<Bytes>>,
+        request: Request<Either<Full<Bytes>, Upload>>,
     ) -> Result<Response<Incoming>, Error> {
         self.sender.ready().await.map_err(|_| Error::NotSent(Cause::NotListening))?;
         // A request that is handed back was not sent.

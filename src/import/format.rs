@@ -1,25 +1,43 @@
-//! The formats, each with its reader.
+//! The names of the formats.
 
 use std::fmt;
-use std::io::BufRead;
 use std::str::FromStr;
 
-use crate::import::found::Out;
-use crate::import::head::Head;
-use crate::import::hosts::{google, u2f, users};
-use crate::import::ldif::{freeipa, safeword};
-use crate::import::tables::{columns, entra, multiotp, oath, privacyidea_csv, yubico};
-use crate::import::{Settings, Stop, otpauth};
-
-/// A format: its name, how its files are recognised, and its reader.
-pub(super) struct Reader {
-    pub(super) format: Format,
-    /// True if a file with this beginning may be of the format.
-    pub(super) recognises: fn(&Head<'_>) -> bool,
-    pub(super) read: fn(&mut dyn BufRead, &Settings, &mut Out<'_>) -> Result<(), Stop>,
+/// The formats and the modules that read them: hands the list to a macro.
+macro_rules! formats {
+    ($make:ident) => {
+        $make! {
+            /// One `otpauth://` URI a line.
+            Otpauth = "otpauth" by otpauth,
+            /// A table of hardware tokens for Microsoft Entra.
+            Entra = "entra-csv" by entra,
+            /// A table of any columns.
+            Columns = "csv" by columns,
+            /// A table of OATH tokens as LinOTP and privacyIDEA read it.
+            OathCsv = "oath-csv" by oath,
+            /// A table of multiOTP.
+            MultiOtpCsv = "multiotp-csv" by multiotp,
+            /// A table that privacyIDEA exports.
+            PrivacyIdeaCsv = "privacyidea-csv" by privacyidea_csv,
+            /// A log of Yubico's programs for personalisation.
+            YubicoCsv = "yubico-csv" by yubico,
+            /// The file `.google_authenticator` of a user.
+            GoogleAuthenticator = "google-authenticator" by google,
+            /// The file of `pam_oath`.
+            UsersOath = "users-oath" by users,
+            /// Tokens of FreeIPA, as `ldapsearch` prints them.
+            FreeIpaLdif = "freeipa-ldif" by freeipa,
+            /// Records of SafeWord.
+            SafeWordDat = "safeword-dat" by safeword,
+            /// Security keys of `pam_u2f`, which cannot be imported.
+            U2fKeys = "u2f-keys" by u2f,
+        }
+    };
 }
 
-macro_rules! formats {
+pub(super) use formats;
+
+macro_rules! names {
     ($($(#[doc = $doc:literal])+ $format:ident = $name:literal by $module:ident,)+) => {
         /// Formats of token files.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,47 +57,22 @@ macro_rules! formats {
                 }
             }
         }
-
-        pub(super) const READERS: &[Reader] = &[
-            $(Reader {
-                format: Format::$format,
-                recognises: $module::recognises,
-                read: $module::read,
-            },)+
-        ];
     };
 }
 
-formats! {
-    /// One `otpauth://` URI a line.
-    Otpauth = "otpauth" by otpauth,
-    /// A table of hardware tokens for Microsoft Entra.
-    Entra = "entra-csv" by entra,
-    /// A table of any columns.
-    Columns = "csv" by columns,
-    /// A table of OATH tokens as LinOTP and privacyIDEA read it.
-    OathCsv = "oath-csv" by oath,
-    /// A table of multiOTP.
-    MultiOtpCsv = "multiotp-csv" by multiotp,
-    /// A table that privacyIDEA exports.
-    PrivacyIdeaCsv = "privacyidea-csv" by privacyidea_csv,
-    /// A log of Yubico's programs for personalisation.
-    YubicoCsv = "yubico-csv" by yubico,
-    /// The file `.google_authenticator` of a user.
-    GoogleAuthenticator = "google-authenticator" by google,
-    /// The file of `pam_oath`.
-    UsersOath = "users-oath" by users,
-    /// Tokens of FreeIPA, as `ldapsearch` prints them.
-    FreeIpaLdif = "freeipa-ldif" by freeipa,
-    /// Records of SafeWord.
-    SafeWordDat = "safeword-dat" by safeword,
-    /// Security keys of `pam_u2f`, which cannot be imported.
-    U2fKeys = "u2f-keys" by u2f,
-}
+formats!(names);
 
 /// The text names no format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownFormat;
+
+impl Format {
+    /// True if its definition says how many digits and seconds a code has that an entry does not
+    /// tell.
+    pub(super) fn has_defaults(self) -> bool {
+        !matches!(self.name(), "csv" | "pskc")
+    }
+}
 
 impl FromStr for Format {
     type Err = UnknownFormat;

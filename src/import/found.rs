@@ -2,11 +2,13 @@
 
 use std::io;
 
-use crate::import::{Place, Problem, ProblemCode, Token};
+use crate::import::{Format, Place, Problem, ProblemCode, Token};
 
 /// A thing that a reader found in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
+    /// The format of the file: the first thing that is found.
+    Format(Format),
     /// A token.
     Token(Box<Token>),
     /// A reason not to import the file.
@@ -28,6 +30,10 @@ pub enum Stop {
 pub(super) struct Out<'a>(pub(super) &'a mut dyn FnMut(Found) -> Result<(), Stop>);
 
 impl Out<'_> {
+    pub(super) fn format(&mut self, format: Format) -> Result<(), Stop> {
+        (self.0)(Found::Format(format))
+    }
+
     pub(super) fn token(&mut self, token: Token) -> Result<(), Stop> {
         (self.0)(Found::Token(Box::new(token)))
     }

@@ -3,6 +3,7 @@
 //! Readers are pure: they take bytes and hand on tokens, problems and notes. Everything after that
 //! (checks, table, store) knows no format.
 
+mod assumed;
 mod format;
 mod found;
 mod head;
@@ -11,16 +12,20 @@ mod ldif;
 mod lines;
 mod names;
 mod otpauth;
+mod planned;
 mod problem;
 mod read;
+mod readers;
 mod refused;
 mod settings;
 mod tables;
 mod token;
 mod uri;
 
+pub use assumed::Assumed;
 pub use format::{Format, UnknownFormat};
 pub use found::{Found, Stop};
+pub use planned::{Checks, Planned};
 pub use problem::{Problem, ProblemCode};
 pub use read::read;
 pub use settings::Settings;

@@ -95,6 +95,13 @@ codes! {
     AccountFull = "account_full",
 }
 
+impl ProblemCode {
+    /// True for well-formed tokens that twostep does not verify, which can be left out.
+    pub fn is_unsupported(self) -> bool {
+        matches!(self, ProblemCode::Unsupported | ProblemCode::SecretSize)
+    }
+}
+
 impl Problem {
     /// A problem of the file as a whole.
     pub fn of_file(code: ProblemCode, detail: impl Into<String>) -> Problem {

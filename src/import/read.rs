@@ -4,13 +4,12 @@ use std::io::{BufRead, Chain, Cursor, Read};
 
 use zeroize::Zeroizing;
 
-use crate::import::format::{READERS, Reader};
 use crate::import::found::Out;
 use crate::import::head::{self, Head};
+use crate::import::readers::{READERS, Reader};
 use crate::import::{Format, Found, Problem, ProblemCode, Settings, Stop, refused};
 
-/// Reads a file, and hands on what is in it, in the order of the file. The answer is its format,
-/// `None` if that is unknown; the problem was handed on.
+/// Reads a file, and hands on its format and what is in it, in the order of the file.
 ///
 /// `sink` may stop by [`Stop::Ended`].
 ///
@@ -21,7 +20,7 @@ pub fn read(
     format: Option<Format>,
     settings: &Settings,
     sink: &mut dyn FnMut(Found) -> Result<(), Stop>,
-) -> Result<Option<Format>, Stop> {
+) -> Result<(), Stop> {
     let mut out = Out(sink);
     let mut begun = Zeroizing::new(Vec::with_capacity(HEAD));
     (&mut *input).take(HEAD as u64).read_to_end(&mut begun)?;
@@ -29,11 +28,13 @@ pub fn read(
     let format = format.or(settings.columns.as_ref().map(|_| Format::Columns));
     let reader = match chosen(&begun, format) {
         Ok(reader) => reader,
-        Err(problem) => return ended(Err(out.end(problem))).map(|()| None),
+        Err(problem) => return ended(Err(out.end(problem))),
     };
     let mut whole: Chain<Cursor<&[u8]>, &mut dyn BufRead> = Cursor::new(&begun[..]).chain(input);
-    ended((reader.read)(&mut whole, settings, &mut out))?;
-    Ok(Some(reader.format))
+    let all = out
+        .format(reader.format)
+        .and_then(|()| (reader.read)(&mut whole, settings, &mut out));
+    ended(all)
 }
 
 /// The reader of a file that begins so.

@@ -71,7 +71,7 @@ impl Key {
     /// end: HMAC fills a key up with zeros, and hashes one that is longer than a block (RFC 2104
     /// §2). Seeds that share one of them show the same codes under some algorithm. The first is
     /// made by every algorithm whose block is long enough.
-    #[cfg(feature = "verifier")]
+    #[cfg(any(feature = "import", feature = "verifier"))]
     pub(crate) fn of_hmac(seed: &Seed) -> Vec<Zeroizing<Vec<u8>>> {
         let seed = seed.expose();
         let mut keys = vec![Zeroizing::new(seed.to_vec())];

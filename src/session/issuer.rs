@@ -291,8 +291,9 @@ impl TryFrom<Duration> for Lifetime {
 }
 
 /// The methods of RFC 8176 §2 that the proof shows. An unattested key may be in hardware or not:
-/// `pop` leaves that open. A code is `hwk` too if its token was imported as hardware. Each key was touched (`user`); user verification by PIN or by
-/// fingerprint is told as `mfa`, for the key does not tell which.
+/// `pop` leaves that open. A code is `hwk` too if its token was imported as hardware. Each key was
+/// touched (`user`); user verification by PIN or by fingerprint is told as `mfa`, for the key does
+/// not tell which.
 fn amr(key: Option<KeyProof>, hardware_token: bool) -> Vec<Amr> {
     let Some(key) = key else {
         let token = hardware_token.then_some(Amr::Hwk);

@@ -109,6 +109,8 @@ actions! {
     DeviceUnderAttack = "device.under_attack",
     /// A pair found a device beyond its owner's window.
     DeviceWideResync = "device.wide_resync",
+    /// A file of tokens was imported.
+    DevicesImported = "devices.imported",
     /// A security key's assertion was accepted.
     KeyAccepted = "key.accepted",
     /// A security key's assertion was refused.

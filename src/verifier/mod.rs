@@ -27,6 +27,8 @@ mod client;
 mod clock;
 mod decide;
 mod diagnose;
+#[cfg(feature = "import")]
+mod import;
 mod looks;
 mod pair;
 mod passcode;
@@ -55,6 +57,8 @@ pub use clock::{ClockFault, ClockStep};
 pub(crate) use decide::Judgement;
 
 pub use diagnose::Diagnosed;
+#[cfg(feature = "import")]
+pub use import::{Import, Imported};
 pub use pair::Resynced;
 pub use passcode::{BadPasscode, BypassCode, Passcode};
 pub use readings::Reading;

@@ -12,6 +12,7 @@ mod device;
 mod diagnosis;
 mod fleet;
 mod health;
+mod import;
 mod local;
 mod names;
 mod problem;
@@ -45,6 +46,10 @@ pub use fleet::{
     FleetGroup, FleetToken, Quantiles,
 };
 pub use health::{Alive, OlderSealingKey, Ready};
+pub use import::{
+    Assign, Expired, Import, ImportDevices, ImportNote, ImportProblem, ImportedStates,
+    ImportedToken, Signature,
+};
 pub use local::{
     AskFresh, BeginKeyCeremony, FailureCode, FreshAnswer, GivePin, KeepFresh, KeyCeremonyEvent,
 };

@@ -6,6 +6,7 @@ mod heads;
 mod hosts;
 mod ldif;
 mod otpauth;
+mod samples;
 mod tables;
 
 use std::io::Cursor;
@@ -36,15 +37,18 @@ fn recognised(file: impl AsRef<[u8]>) -> Read {
 fn read_with(format: Option<Format>, file: impl AsRef<[u8]>, settings: &Settings) -> Read {
     let (mut tokens, mut problems, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut input = Cursor::new(file.as_ref());
-    let format = read(&mut input, format, settings, &mut |found| {
+    let mut is = None;
+    let all = read(&mut input, format, settings, &mut |found| {
         match found {
+            Found::Format(format) => is = Some(format),
             Found::Token(token) => tokens.push(*token),
             Found::Problem(problem) => problems.push(problem),
             Found::Note(place, note) => notes.push((place, note)),
         }
         Ok(())
     });
-    Read { format: format.unwrap(), tokens, problems, notes }
+    all.unwrap();
+    Read { format: is, tokens, problems, notes }
 }
 
 impl Read {

@@ -211,7 +211,7 @@ async fn check_finds_a_damaged_file() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
-    // Nothing misses what is on a free page.
+    // Damage of a free page harms nothing.
     Connection::open(&path).unwrap().execute_batch("VACUUM").unwrap();
     let whole = fs::read(&path).unwrap();
     let pages = whole.len() / 4_096;

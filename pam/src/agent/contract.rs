@@ -79,6 +79,7 @@ pub(crate) fn refused(reason: Option<wire::Reason>) -> wire::Problem {
         detail: "the session was refused".to_owned(),
         reason,
         retry_after_seconds: None,
+        problems: Vec::new(),
     }
 }
 

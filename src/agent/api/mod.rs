@@ -11,6 +11,7 @@ mod extract;
 mod fleet;
 mod fresh;
 mod health;
+mod imports;
 mod key_ceremonies;
 mod key_events;
 mod members;

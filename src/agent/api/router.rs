@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::agent::api::description::{Description, Document};
 use crate::agent::api::{
-    accounts, authz, control, description, devices, diagnosis, fleet, fresh, health,
+    accounts, authz, control, description, devices, diagnosis, fleet, fresh, health, imports,
     key_ceremonies, security_keys, sessions,
 };
 use crate::agent::problem::{InDoubt, Problem};
@@ -25,6 +25,8 @@ pub(crate) fn router(state: Shared) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(devices::create, devices::list))
         .routes(routes!(devices::show, devices::rename, devices::remove))
+        .routes(routes!(imports::import))
+        .routes(routes!(imports::assign))
         .routes(routes!(devices::activate))
         .routes(routes!(devices::resync))
         .routes(routes!(diagnosis::diagnose))

@@ -125,8 +125,13 @@ impl Admission {
             })
     }
 
-    /// Reads the body and lets the router answer, all within one deadline.
+    /// Reads the body and lets the router answer, all within one deadline. A file that is imported
+    /// is read by its route, with limits of its own.
     async fn admit(&self, request: Request, next: Next) -> Response {
+        let route = request.extensions().get::<MatchedPath>();
+        if route.is_some_and(|route| route.as_str() == STREAMED) {
+            return next.run(request).await;
+        }
         let work = async {
             match self.whole(request).await {
                 Ok((request, _held)) => next.run(request).await,
@@ -211,6 +216,9 @@ fn host_of(authority: &str) -> String {
 
 /// The header of an answer with the request's id, which its line in the log has.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The route whose body is no document in memory.
+const STREAMED: &str = "/v1/devices/import";
 
 /// The longest body that is read.
 const LARGEST_BODY: usize = 64 * 1_024;

@@ -3,7 +3,7 @@
 use crate::agent::access::{Caller, Denied, Failure, Refused, Scope};
 use crate::agent::config::{AccountPattern, Role};
 use crate::agent::operations::scan::Search;
-use crate::agent::operations::{scan, scope};
+use crate::agent::operations::{imports, scan, scope};
 use crate::agent::state::State;
 use crate::device::{Device, DeviceState, MfaKind};
 use crate::id::{AccountId, DeviceName, SerialNumber};
@@ -126,7 +126,11 @@ pub(crate) async fn list(
 
 /// Shows a device.
 pub(crate) async fn show(state: &State, caller: &Caller, serial: &str) -> Result<Device, Failure> {
-    let (account, serial) = scope::device(state, caller, serial).await?;
+    let found = scope::device(state, caller, serial).await;
+    if is_missing(&found) {
+        return imports::show(state, caller, serial).await;
+    }
+    let (account, serial) = found?;
     let seen = state.verifier.store().account(&account).await?;
     let enrolled = seen.as_ref().and_then(|seen| seen.device(&serial));
     Ok(enrolled.ok_or(Denied::NotFound("device"))?.device.clone())
@@ -234,13 +238,22 @@ pub(crate) async fn remove(
     serial: &str,
     proof: Option<&SignedContext>,
 ) -> Result<(), Failure> {
-    let (account, serial) = scope::device(state, caller, serial).await?;
+    let found = scope::device(state, caller, serial).await;
+    if is_missing(&found) {
+        return imports::remove(state, caller, serial).await;
+    }
+    let (account, serial) = found?;
     let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
     Ok(scope::verifier(state, caller)
         .limited_to(account)
         .remove(&serial, &authority)
         .await?)
+}
+
+/// True if no account that the caller sees has the device: it may be in stock.
+fn is_missing<T>(found: &Result<T, Failure>) -> bool {
+    matches!(found, Err(Failure::Denied(Denied::NotFound(_))))
 }
 
 /// The texts by which a device is found.

@@ -2,6 +2,9 @@
 
 mod add;
 mod codes;
+mod file;
+mod import;
+mod imported;
 mod list;
 mod secret;
 mod show;
@@ -16,12 +19,21 @@ use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
 use crate::cli::{known, owner};
-use crate::id::{DeviceName, SerialNumber};
+use crate::id::{AccountId, DeviceName, SerialNumber};
 
 /// Enrol tokens and authenticator apps, mend them, remove them
 #[derive(Subcommand)]
 pub(super) enum Device {
     Add(add::Add),
+    Import(import::Import),
+    /// Give a device in stock to its owner, who puts it in use by two consecutive codes
+    Assign {
+        /// The device
+        serial: SerialNumber,
+        /// The account that gets it
+        #[arg(long)]
+        account: AccountId,
+    },
     /// Put a device in use, on proof of two consecutive codes
     Activate {
         /// The device
@@ -89,12 +101,13 @@ impl Device {
     /// The device that the command names.
     fn serial(&self) -> Option<&SerialNumber> {
         match self {
-            Device::Add(_) | Device::List(_) => None,
+            Device::Add(_) | Device::Import(_) | Device::List(_) => None,
             Device::Activate { serial }
             | Device::Resync { serial }
             | Device::Diagnose { serial }
             | Device::Show { serial }
             | Device::Rename { serial, .. }
+            | Device::Assign { serial, .. }
             | Device::Deactivate { serial }
             | Device::Remove { serial, .. }
             | Device::Unlock { serial } => Some(serial),
@@ -106,6 +119,14 @@ impl Device {
         let (failed, not_changed) = (console.failing(Task::Other), console.failing(Task::Change));
         match self {
             Device::Add(add) => add.run(console).await,
+            Device::Import(import) => import.run(console).await,
+            Device::Assign { serial, account } => {
+                let device = client.assign_device(serial, account).await.map_err(failed)?;
+                let text = format!("{serial} is {account}'s, and pending.");
+                Ok(Report::new(device, text).note(format!(
+                    "Two consecutive codes put it in use: twostep device activate {serial}"
+                )))
+            }
             Device::Activate { serial } => codes::activate(console, serial).await,
             Device::Resync { serial } => codes::resync(console, serial).await,
             Device::Diagnose { serial } => codes::diagnose(console, serial).await,

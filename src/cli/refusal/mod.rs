@@ -274,6 +274,7 @@ mod tests {
             detail: "the agent says why".to_owned(),
             reason,
             retry_after_seconds: None,
+            problems: Vec::new(),
         }
     }
 

@@ -82,7 +82,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         an_abandoned_import_ends,
         an_imported_device_starts_above_what_was_consumed,
         staged_seeds_are_resealed,
-        an_unassigned_device_is_nobodys,
+        an_unassigned_device_has_no_owner,
         an_unassigned_device_is_assigned_once,
         an_assigned_device_starts_above_what_was_consumed,
         the_seed_of_an_unassigned_device_is_resealed,

@@ -50,8 +50,8 @@ fn assign(seen: &Enrolled, account: &str) -> Write {
     Write::AssignDevice { seen: seen.revision, device, seed }
 }
 
-/// A device of no account is listed, and found by its serial number, but belongs to nobody.
-pub async fn an_unassigned_device_is_nobodys(store: Arc<dyn Store>) {
+/// A device of no account is listed, and found by its serial number, without an owner.
+pub async fn an_unassigned_device_has_no_owner(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000009", "alice", None), 9).await;
     import(&store, &[in_stock("GAHT00000001"), in_stock("123456")]).await;
     let list = |state| DeviceList { state, limit: 10, ..DeviceList::default() };
@@ -101,8 +101,7 @@ pub async fn an_unassigned_device_is_assigned_once(store: Arc<dyn Store>) {
     assert_eq!(answered(store.count_devices(DeviceState::Unassigned).await), 0);
 }
 
-/// What a removed device with the serial number had consumed stays consumed, also if it was removed
-/// from stock.
+/// An assigned device starts above what a removed one had consumed, also one removed from stock.
 pub async fn an_assigned_device_starts_above_what_was_consumed(store: Arc<dyn Store>) {
     with_account(&store, "alice").await;
     let used = |step| {

@@ -141,7 +141,8 @@ const DEVICES_UNDER_PREFIX: &str = devices!("account >= $3 AND account < $4 AND 
 
 const DEVICES_COUNT: &str = "SELECT count(*) FROM devices WHERE state = $1";
 
-const FLEET: &str = "SELECT body FROM devices WHERE kind = 'totp' AND serial > $1 AND account <> '' ORDER BY serial LIMIT $2";
+const FLEET: &str = "SELECT body FROM devices
+    WHERE kind = 'totp' AND serial > $1 AND account <> '' ORDER BY serial LIMIT $2";
 
 /// In bytes.
 const LONGEST_NAME: usize = 256;

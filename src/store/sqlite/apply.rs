@@ -71,9 +71,7 @@ impl Applying<'_> {
             Write::UpdateDevice { seen, device } => self.update_device(*seen, device),
             Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone),
             Write::DropPending { serial, seen } => self.drop_pending(serial.as_str(), *seen),
-            Write::AssignDevice { seen, device, seed } => {
-                self.assign_device(*seen, device, seed.as_ref())
-            }
+            Write::AssignDevice { seen, device, seed } => self.assign(*seen, device, seed.as_ref()),
             Write::StageDevices { import, at, devices } => {
                 imports::stage(self.conn, self.chain, *import, *at, devices)
             }
@@ -179,7 +177,7 @@ impl Applying<'_> {
         Ok(())
     }
 
-    fn assign_device(
+    fn assign(
         &mut self,
         seen: Revision,
         device: &Device,

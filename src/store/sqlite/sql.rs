@@ -84,8 +84,8 @@ statements! {
         "UPDATE devices SET revision = revision + 1, body = ?2, tag = row_moved(tag, ",
         row!(devices, "revision + 1", "?2"), ") WHERE serial = ?1"
     );
-    DEVICE_ASSIGN = "UPDATE devices SET account = ?2, state = ?3, revision = revision + 1, body = ?4,
-        seed = ?5, seed_key = ?6 WHERE serial = ?1";
+    DEVICE_ASSIGN = "UPDATE devices SET account = ?2, state = ?3, revision = revision + 1,
+        body = ?4, seed = ?5, seed_key = ?6 WHERE serial = ?1";
     DEVICE_UNASSIGNED = concat!(
         "SELECT revision, body, seed, ", intact!(devices), " FROM devices
         WHERE serial = ?1 AND account = ''"

@@ -20,8 +20,8 @@ use scan::{What, scan};
 const ROWS: &[&[&str]] = &[
     &["http", "id", "random", "secret", "time", "xml"],
     &["otp", "pam_stack", "webauthn"],
-    &["device", "import", "usb", "testing"],
-    &["simulate", "store", "wire"],
+    &["device", "usb", "testing"],
+    &["import", "simulate", "store", "wire"],
     &["verifier"],
     &["fleet", "session"],
     &["policy"],
