@@ -3,8 +3,9 @@
 //! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a
 //! Python module in the version of `tests/requirements.txt`, `"venv:envoy"` for a program that lies
 //! beside that Python, `"source:webauthn"` for a package that `tests/run` unpacks for its tests,
-//! `"postgresql"` for the server, `"root"` for the rights of root; several are separated by commas.
-//! `zz_left_out` finds these calls and tells what was left out.
+//! `"pam:pam_oath"` for a module of PAM, `"postgresql"` for the server, `"root"` for the rights of
+//! root; several are separated by commas. `zz_left_out` finds these calls and tells what was left
+//! out.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,13 @@ pub(crate) fn is_root() -> bool {
     nix::unistd::Uid::effective().is_root()
 }
 
+/// True if PAM has the module, in the folder of any architecture.
+fn has_module(module: &str) -> bool {
+    let folders = std::fs::read_dir("/lib").into_iter().flatten().flatten();
+    let mut folders = folders.map(|entry| entry.path()).chain([PathBuf::from("/lib")]);
+    folders.any(|folder| folder.join("security").join(format!("{module}.so")).is_file())
+}
+
 fn is_here(tool: &str) -> bool {
     if let Some(program) = tool.strip_prefix("venv:") {
         return beside_python(program).is_file();
@@ -72,6 +80,9 @@ fn is_here(tool: &str) -> bool {
     }
     if tool == "root" {
         return is_root();
+    }
+    if let Some(module) = tool.strip_prefix("pam:") {
+        return has_module(module);
     }
     if tool == "postgresql" {
         return crate::postgres::programs().is_some();

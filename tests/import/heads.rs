@@ -50,3 +50,12 @@ fn a_file_of_unknown_form_asks_for_its_format() {
         assert_eq!(recognised(file).codes(), [(None, ProblemCode::Format)], "{file:?}");
     }
 }
+
+#[test]
+fn a_file_that_may_be_two_things_names_both() {
+    let file = "dn: ipatokenuniqueid=a\nobjectClass: ipatoken\n\nsccAuthenticatorId: A\n";
+    let read = recognised(file);
+    assert_eq!(read.codes(), [(None, ProblemCode::Format)]);
+    let detail = &read.problems[0].detail;
+    assert!(detail.contains("freeipa-ldif or safeword-dat"), "{detail}");
+}

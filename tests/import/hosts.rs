@@ -179,3 +179,11 @@ fn users_of_security_keys_are_listed() {
     let old = format!("ann:{},04{}\n", "aB3/".repeat(16), "0f".repeat(64));
     assert_eq!(recognised(&old).format, Some(Format::U2fKeys));
 }
+
+#[test]
+fn a_file_of_secrets_is_not_repeated_as_names_of_users() {
+    let file = "GEZDGNBVGY3TQOJQGEZDGNBVGY\nann:GEZDGNBVGY3TQOJQ\n";
+    let read = read_with(Some(Format::U2fKeys), file, &settings());
+    assert_eq!(read.codes()[..2], [line(1), line(2)].map(|at| (at, ProblemCode::Syntax)));
+    assert!(read.problems.iter().all(|problem| !problem.detail.contains("GEZD")));
+}

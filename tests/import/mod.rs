@@ -2,10 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bulk;
 mod heads;
 mod hosts;
 mod ldif;
 mod otpauth;
+mod pam;
 mod samples;
 mod tables;
 

@@ -253,6 +253,9 @@ fn a_header_is_passed_over_if_there_is_one() {
     };
     let read = read_with(Some(Format::Columns), "number:seed\ns1:0102\n", &settings);
     assert_eq!(read.sound()[0].place, Place::Line(2));
+    let read = with_columns("serial,secret:hex", "number,seed\ns1,0102\ns2,seed\n");
+    assert!(read.problems[0].detail.ends_with("add --header"));
+    assert!(!read.problems[1].detail.contains("--header"));
 }
 
 #[test]

@@ -32,14 +32,19 @@ pub(in crate::import) fn read(
     let mut lines = Lines::of(input);
     let mut users: BTreeMap<String, usize> = BTreeMap::new();
     let mut more = 0_u64;
-    while let Some((_, line)) = lines.next(out)? {
+    while let Some((place, line)) = lines.next(out)? {
         let line = line.trim();
-        let mut parts = line.split(':');
-        let Some(user) = parts.next().filter(|user| !user.is_empty() && !user.starts_with('#'))
-        else {
+        if line.is_empty() || line.starts_with('#') {
             continue;
-        };
-        let keys = parts.filter(|key| !key.trim().is_empty()).count();
+        }
+        // A line without keys is not repeated: it may be a secret, in a file of another format.
+        let (user, keys) = line.split_once(':').unwrap_or(("", line));
+        let keys = keys.split(':').filter(|key| key.contains(',')).count();
+        if user.is_empty() || keys == 0 {
+            let detail = "the line is no `user:key handle,public key,…` of pam_u2f";
+            out.problem(Problem::at(place, ProblemCode::Syntax, detail))?;
+            continue;
+        }
         let user: String = user.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
         if users.len() < MOST_USERS || users.contains_key(&user) {
             let count = users.entry(user).or_default();

@@ -31,17 +31,25 @@ pub(in crate::import) fn read(
     };
     let mut rows = Rows::of(input, settings.delimiter);
     let mut serials = Serials::new();
-    let mut is_first = true;
+    let mut is_begun = false;
     while let Some(row) = rows.next(out)? {
-        if std::mem::replace(&mut is_first, false) && settings.header {
+        let is_first = !std::mem::replace(&mut is_begun, true);
+        if is_first && settings.header {
             continue;
         }
         match layout.token(&row, &mut serials) {
             Ok(token) => out.token(token)?,
+            Err(problem) if is_first => out.problem(of_header(problem))?,
             Err(problem) => out.problem(problem)?,
         }
     }
     serials.end(out)
+}
+
+/// The problem of a first line, which may be that of the names.
+fn of_header(problem: Problem) -> Problem {
+    let detail = format!("{}; if the first line names the columns, add --header", problem.detail);
+    Problem { detail, ..problem }
 }
 
 /// Positions of the columns.
