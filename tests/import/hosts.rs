@@ -69,6 +69,7 @@ fn an_event_token_of_google_authenticator_has_its_next_counter() {
 fn bad_files_of_google_authenticator_are_refused() {
     let read = |file: &str| read_with(Some(Format::GoogleAuthenticator), file, &settings());
     assert_eq!(read("GEZD1\n").codes(), [(line(1), ProblemCode::SecretMalformed)]);
+    assert_eq!(read("\n").codes(), [(line(1), ProblemCode::SecretMissing)]);
     let file = format!("{GOOGLE}\" HOTP_COUNTER 1\n");
     assert_eq!(read(&file).codes(), [(None, ProblemCode::Value)]);
     let file = format!("{GOOGLE}what\n\" DISALLOW_REUSE 1 x\n\" STEP_SIZE -3\n");

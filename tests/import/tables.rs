@@ -51,8 +51,7 @@ fn tables_in_utf_16_are_read() {
 #[test]
 fn damage_of_spreadsheets_is_named_by_line() {
     let mut file = HEADER.to_owned();
-    let secret =
-        |n: u64| format!("GEZDGNBVGY3T{}", ["QOJQ", "QOJR", "QOJS", "QOJT"][n as usize % 4]);
+    let secret = |n: usize| format!("GEZDGNBVGY3T{}", ["QOJQ", "QOJR", "QOJS", "QOJT"][n % 4]);
     for n in 2..40 {
         file += &match n {
             5 => ",2.6E+12,GEZDGNBVGY3TQOJQ,30,,\n".to_owned(),

@@ -24,6 +24,10 @@ pub(in crate::import) fn read(
 ) -> Result<(), Stop> {
     let mut lines = Lines::of(input);
     let Some((place, line)) = lines.next(out)? else { return Ok(()) };
+    if line.trim().is_empty() {
+        let detail = "the first line, which is the secret, is empty: copy the whole file";
+        return Err(out.end(Problem::at(place, ProblemCode::SecretMissing, detail)));
+    }
     let secret = match secret_of_base32(line) {
         Ok(secret) => secret,
         Err(detail) => {

@@ -45,7 +45,13 @@ pub(in crate::import) fn read(
             out.problem(Problem::at(place, ProblemCode::Syntax, detail))?;
             continue;
         }
-        let user: String = user.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+        // A name with many letters and digits in a row may be a secret in the wrong place.
+        let mut parts = user.split(|c: char| !c.is_ascii_alphanumeric());
+        let is_certain = parts.all(|part| part.len() < SHORTEST_SECRET);
+        let user: String = match is_certain {
+            true => user.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect(),
+            false => format!("the user of {place}"),
+        };
         if users.len() < MOST_USERS || users.contains_key(&user) {
             let count = users.entry(user).or_default();
             *count = count.saturating_add(keys);
@@ -71,6 +77,9 @@ fn of_user(user: &str, keys: usize) -> String {
         keys => format!("{user} ({keys} keys)"),
     }
 }
+
+/// Characters of the base32 form of the shortest secret.
+const SHORTEST_SECRET: usize = 16;
 
 /// Users that the answer names.
 const MOST_USERS: usize = 1_000;

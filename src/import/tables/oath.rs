@@ -67,7 +67,7 @@ fn token(row: &Row<'_>, serials: &mut Serials) -> Result<Token, Problem> {
 /// True for whole bytes in hexadecimal digits.
 fn is_hex(text: &str) -> bool {
     (4..=128).contains(&text.len())
-        && text.len() % 2 == 0
+        && text.len().is_multiple_of(2)
         && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -56,8 +56,9 @@ impl Cells {
                     }
                 },
             };
-            if self.cells.len() < MOST_CELLS {
-                self.cells.push(begin..self.text.len());
+            self.cells.push(begin..self.text.len());
+            if self.cells.len() == MOST_CELLS {
+                break;
             }
         }
         Split::Whole
@@ -119,7 +120,7 @@ pub(super) fn delimiter_of(line: &str) -> char {
 /// Delimiters of tables in the wild, the usual one first.
 pub(super) const DELIMITERS: &[char] = &[',', ';', '\t', '|'];
 
-/// Cells that are kept of a line.
+/// Cells that are read of a line. No table has as many columns.
 const MOST_CELLS: usize = 256;
 
 #[cfg(test)]

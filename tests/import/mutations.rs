@@ -1,0 +1,96 @@
+//! Files that were altered at random: no reader panics, and no answer repeats a secret.
+
+use twostep::import::{Format, Settings};
+
+use super::{read_with, settings};
+
+/// A generator of numbers, the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
+    }
+}
+
+/// Cuts, repeats, moves or replaces a part of a file.
+fn altered(file: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut file = file.to_vec();
+    for _ in 0..=random.below(4) {
+        let (from, to) = (random.below(file.len()), random.below(file.len() + 1));
+        let to = if random.below(2) == 0 { to } else { (from + 1).min(file.len()) };
+        let part = file.get(from..to).unwrap_or_default().to_vec();
+        let at = random.below(file.len() + 1);
+        match random.below(5) {
+            0 => drop(file.drain(from..to.max(from))),
+            1 => drop(file.splice(at..at, part)),
+            2 if !file.is_empty() => file[from] = ODD[random.below(ODD.len())],
+            3 if !file.is_empty() => file[from] ^= 1 << random.below(8),
+            _ => drop(file.splice(at..at, *b"9223372036854775808")),
+        }
+    }
+    file
+}
+
+/// Bytes with a meaning to one reader or another.
+const ODD: &[u8] = b"\0\r\n\t \",;:=/#-+.\xef\xff09AZ";
+
+#[test]
+fn no_alteration_makes_a_reader_panic_or_repeat_a_secret() {
+    let (hex, base32) =
+        ("4fb09e8c7d6a5b4c3d2e1f00a1b2c3d4e5f60718", "N4WX5PQ7RSTUVWYZABCDEFGHIJKLM2K3");
+    let files = [
+        format!(
+            "upn,serial number,secret key,time interval\na@b,0012345,{base32},30\n,13,{base32},60\n"
+        ),
+        format!("t1,{hex},totp,6,30\nt2, {hex}, hotp, 8, 7, SHA1\n\"t\n3\",\"{hex}\"\n"),
+        format!("s1;maker;HOTP;{hex};6;0\ns2;maker;TOTP;{hex};6;30\n"),
+        format!("n/a, s1, {hex}, hotp, 6\nann, s2, {hex}, totp, 6, 30\n"),
+        format!("LOGGING START,1\nOATH-HOTP,1.1.26,1,p,,{hex},,,0,0,0,6\n7001,,0,{hex},,2026-,\n"),
+        format!(
+            "{base32}\n\" DISALLOW_REUSE 59732400 7\n\" TIME_SKEW -4\n\" TOTP_AUTH\n12345678\n"
+        ),
+        format!("HOTP/T30 ann - {hex} 0 123456 2026-10-13T10:00:00L\nHOTP ben 99 {hex} 1\n"),
+        format!(
+            "dn: a\nobjectClass: ipatoken\nobjectClass: ipatokentotp\nipatokenOTPkey: {hex}\n\
+             ipatokenNotAfter: 20261128120000Z\nipatokenTOTPwatermark: 7\n\
+             ipatokenOTPkey:: \n QUFB\n"
+        ),
+        format!(
+            "dn: a\nsccAuthenticatorId: A\nsccTokenData: sccKey={hex};sccMode=T;sccPwLen=6;\
+             sccTick=30;sccPrTime=2013/03/12 00:00:00\n"
+        ),
+        format!("ann:{hex}{hex},{hex}{hex},es256,+presence:a,b\n"),
+        format!("otpauth://totp/a?secret={base32}&digits=6&period=30&issuer=b\n"),
+    ];
+    let secrets: Vec<&str> = [hex, base32]
+        .iter()
+        .flat_map(|secret| (0..=secret.len() - 16).map(|at| &secret[at..at + 16]))
+        .collect();
+    let columns =
+        Settings { columns: Some("serial,secret:hex,kind,digits,period".into()), ..settings() };
+    let mut random = Random(7);
+    for round in 0..rounds() {
+        let file = altered(files[round % files.len()].as_bytes(), &mut random);
+        let format = match random.below(3) {
+            0 => Some(Format::ALL[random.below(Format::ALL.len())]),
+            _ => None,
+        };
+        let settings = if round % 7 == 0 { columns.clone() } else { settings() };
+        let read = read_with(format, &file, &settings);
+        let texts = read.problems.iter().map(ToString::to_string);
+        for text in texts.chain(read.notes.into_iter().map(|(_, note)| note)) {
+            let found = secrets.iter().find(|secret| text.contains(**secret));
+            assert!(found.is_none(), "{text}\n{:?}", String::from_utf8_lossy(&file));
+        }
+    }
+}
+
+/// Files that are read, 20,000 unless `TWOSTEP_MUTATIONS` says otherwise.
+fn rounds() -> usize {
+    std::env::var("TWOSTEP_MUTATIONS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_000)
+}
