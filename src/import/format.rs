@@ -9,6 +9,8 @@ macro_rules! formats {
         $make! {
             /// One `otpauth://` URI a line.
             Otpauth = "otpauth" by otpauth,
+            /// Portable Symmetric Key Container, RFC 6030.
+            Pskc = "pskc" by pskc,
             /// A table of hardware tokens for Microsoft Entra.
             Entra = "entra-csv" by entra,
             /// A table of any columns.

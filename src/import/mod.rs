@@ -14,6 +14,7 @@ mod names;
 mod otpauth;
 mod planned;
 mod problem;
+mod pskc;
 mod read;
 mod readers;
 mod refused;
@@ -21,6 +22,7 @@ mod settings;
 mod tables;
 mod token;
 mod uri;
+mod xml;
 
 pub use assumed::Assumed;
 pub use format::{Format, UnknownFormat};

@@ -9,6 +9,7 @@ mod ldif;
 mod mutations;
 mod otpauth;
 mod pam;
+mod pskc;
 mod samples;
 mod tables;
 
