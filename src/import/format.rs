@@ -11,6 +11,8 @@ macro_rules! formats {
             Otpauth = "otpauth" by otpauth,
             /// Portable Symmetric Key Container, RFC 6030.
             Pskc = "pskc" by pskc,
+            /// XML of SafeNet and Aladdin.
+            SafenetXml = "safenet-xml" by safenet,
             /// A table of hardware tokens for Microsoft Entra.
             Entra = "entra-csv" by entra,
             /// A table of any columns.

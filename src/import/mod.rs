@@ -18,6 +18,7 @@ mod pskc;
 mod read;
 mod readers;
 mod refused;
+mod safenet;
 mod settings;
 mod tables;
 mod token;

@@ -8,7 +8,7 @@ use crate::import::head::Head;
 use crate::import::hosts::{google, u2f, users};
 use crate::import::ldif::{freeipa, safeword};
 use crate::import::tables::{columns, entra, multiotp, oath, privacyidea_csv, yubico};
-use crate::import::{Format, Settings, Stop, otpauth, pskc};
+use crate::import::{Format, Settings, Stop, otpauth, pskc, safenet};
 
 /// A format: its name, how its files are recognised, and its reader.
 pub(super) struct Reader {

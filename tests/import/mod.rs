@@ -10,8 +10,10 @@ mod mutations;
 mod otpauth;
 mod pam;
 mod pskc;
+mod safenet;
 mod samples;
 mod tables;
+mod xml;
 
 use std::io::Cursor;
 
