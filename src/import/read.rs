@@ -50,13 +50,14 @@ fn chosen(begun: &[u8], format: Option<Format>) -> Result<&'static Reader, Probl
     }
     let text = head::text(begun);
     let head = Head(&text);
-    if let Some(problem) = refused::recognised(&head) {
-        return Err(problem);
-    }
     let fitting: Vec<&Reader> = READERS.iter().filter(|r| (r.recognises)(&head)).collect();
     match fitting.as_slice() {
         [reader] => Ok(reader),
-        [] => of_file(ProblemCode::Format, "the format is not recognised: name it with --format"),
+        // A table of tokens may name a maker whose own files are refused.
+        [] => Err(refused::recognised(&head).unwrap_or_else(|| {
+            let detail = "the format is not recognised: name it with --format";
+            Problem::of_file(ProblemCode::Format, detail)
+        })),
         several => {
             let names: Vec<&str> = several.iter().map(|reader| reader.format.name()).collect();
             let detail = format!("the file may be {}: say which with --format", names.join(" or "));

@@ -258,7 +258,7 @@ fn midstates<const BLOCK: usize, State: Copy>(
 }
 
 /// Block of SHA-1 and SHA-256 in bytes; that of SHA-512 is as long as the longest seed.
-#[cfg(feature = "verifier")]
+#[cfg(any(feature = "import", feature = "verifier"))]
 const SHORT_BLOCK: usize = 64;
 
 const IPAD: u8 = 0x36;

@@ -8,7 +8,7 @@ use super::recognised;
 fn files_of_formats_that_are_never_imported_are_refused_by_name() {
     for (file, asked) in [
         ("<?xml version=\"1.0\"?>\n<TKNBatch><TKNHeader/></TKNBatch>", "RSA SecurID"),
-        ("DIGIPASS GO 6;0123456789\n", "OneSpan"),
+        ("DIGIPASS GO 6\n0123456789\n", "OneSpan"),
         ("<map><string name=\"com.authy.storage.tokens\">[]</string></map>", "Authy"),
         ("{\"authenticator_tokens\": []}", "Authy"),
         ("SQLite format 3\0....", "Microsoft Authenticator"),
@@ -42,6 +42,13 @@ fn each_format_of_lines_is_recognised_alone() {
     ] {
         assert_eq!(recognised(&file).format, Some(format), "{file}");
     }
+}
+
+#[test]
+fn a_table_may_name_a_maker_of_refused_files() {
+    let file = "upn,serial number,secret key,time interval,manufacturer,model\n\
+                ,70001,GEZDGNBVGY3TQOJQ,30,OneSpan,DIGIPASS GO 6\n";
+    assert_eq!(recognised(file).sound().len(), 1);
 }
 
 #[test]

@@ -97,6 +97,14 @@ fn damage_of_spreadsheets_is_named_by_line() {
 }
 
 #[test]
+fn a_second_line_of_names_is_named() {
+    let file = format!("{HEADER},1,GEZDGNBVGY3TQOJQ,30,,\n{HEADER},2,GEZDGNBVGY3TQOJR,30,,\n");
+    let read = recognised(&file);
+    assert_eq!(read.codes(), [(line(3), ProblemCode::Syntax)]);
+    assert_eq!(read.tokens.len(), 2);
+}
+
+#[test]
 fn serial_numbers_of_several_lengths_are_no_damage() {
     let mut file = HEADER.to_owned();
     for n in 0..30 {

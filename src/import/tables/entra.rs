@@ -59,7 +59,7 @@ impl Columns {
         let at = |of: &[&str]| names.iter().position(|name| of.contains(&name.as_str()));
         Some(Columns {
             count,
-            serial: at(&["serialnumber", "serial"])?,
+            serial: at(&[SERIAL_NUMBER, "serial"])?,
             secret: at(&["secretkey"])?,
             owner: at(&["upn", "userprincipalname", "username"]),
             interval: at(&["timeinterval", "timeintervalinseconds"]),
@@ -71,6 +71,11 @@ impl Columns {
         let least = self.serial.max(self.secret) + 1;
         if row.count() < least || row.count() > self.count {
             return Err(row.of_columns(&format!("{} as the first line", self.count)));
+        }
+        if plain(row.cell(self.serial)) == SERIAL_NUMBER {
+            let detail = "the line names the columns again, as in files that were joined: remove \
+                          it";
+            return Err(row.problem(ProblemCode::Syntax, detail));
         }
         let serial = serials.take(row, self.serial, self.secret)?;
         let account = self.owner.and_then(|at| row.filled(at));
@@ -110,3 +115,6 @@ fn plain(name: &str) -> String {
         .map(|c| c.to_ascii_lowercase())
         .collect()
 }
+
+/// Plain name of the column of serial numbers.
+const SERIAL_NUMBER: &str = "serialnumber";
