@@ -142,6 +142,9 @@ pub trait Store: Send + Sync {
     /// The device with this serial number, if it is of no account.
     fn unassigned<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<Enrolled>>;
 
+    /// The serial number of a device, staged ones aside, that is this one but for capitals.
+    fn spelt_alike<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<SerialNumber>>;
+
     /// The account of the device with this fingerprint, if it is not removed.
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>>;
 

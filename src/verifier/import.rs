@@ -21,6 +21,8 @@ pub struct Import {
     verifier: Verifier,
     id: ImportId,
     at: UnixTime,
+    /// The time of the last restore.
+    restored_at: Option<UnixTime>,
     /// Tokens that have an account are in use at once.
     activate: bool,
     staged: u64,
@@ -57,6 +59,7 @@ impl Verifier {
             verifier: self.clone(),
             id: ImportId(*random::<16>()?),
             at: self.now().await?,
+            restored_at: self.restored_at().await?,
             activate,
             staged: 0,
             accounts: HashMap::new(),
@@ -98,7 +101,13 @@ impl Import {
     ) -> Result<Vec<Result<Imported, Problem>>, Error> {
         let mut imported = Vec::with_capacity(tokens.len());
         for token in tokens {
-            imported.push(self.imported(token).await?);
+            imported.push(match self.imported(token).await? {
+                Ok(imported) => match self.spelt_alike(token, &imported.device).await? {
+                    Some(problem) => Err(problem),
+                    None => Ok(imported),
+                },
+                problem => problem,
+            });
         }
         if imported.iter().any(Result::is_err) {
             return Ok(imported);
@@ -188,7 +197,10 @@ impl Import {
             }
         };
         let device = Device { hardware: token.hardware, ..device };
-        let device = self.verifier.above_restore(device).await?;
+        let device = match self.restored_at {
+            Some(at) => device.above_restore(at),
+            None => device,
+        };
         Ok(Ok(Imported { place: token.place, device }))
     }
 
@@ -249,19 +261,24 @@ impl Import {
         Ok(blamed)
     }
 
+    /// The problem of a token whose serial number a device has, in any spelling.
+    async fn spelt_alike(
+        &self,
+        token: &Planned,
+        device: &Device,
+    ) -> Result<Option<Problem>, Error> {
+        if token.serial.is_none() {
+            return Ok(None);
+        }
+        let spelt = self.verifier.core.store.spelt_alike(&device.serial).await?;
+        Ok(spelt.map(|spelt| serial_taken(token, &device.serial, &spelt)))
+    }
+
     /// The problem of a token whose serial number or secret a device has.
     async fn taken(&self, token: &Planned, device: &Device) -> Result<Option<Problem>, Error> {
         let store = &self.verifier.core.store;
-        let serial = device.serial.as_str();
-        if token.serial.is_some() {
-            for spelt in [serial, &serial.to_ascii_uppercase(), &serial.to_ascii_lowercase()] {
-                let Ok(spelt) = spelt.parse::<SerialNumber>() else { continue };
-                let taken = store.owner(&spelt).await?.is_some()
-                    || store.unassigned(&spelt).await?.is_some();
-                if taken {
-                    return Ok(Some(serial_taken(token, &device.serial, &spelt)));
-                }
-            }
+        if let Some(problem) = self.spelt_alike(token, device).await? {
+            return Ok(Some(problem));
         }
         let fingerprints = self.verifier.keys().await?.fingerprints(&token.seed);
         for fingerprint in std::iter::once(fingerprints.first).chain(fingerprints.others) {

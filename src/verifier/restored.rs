@@ -58,10 +58,15 @@ impl Verifier {
     /// The new device with a seed that others may know, above all that may have been consumed with
     /// it before the last restore, by a device that the backup did not know.
     pub(super) async fn above_restore(&self, device: Device) -> Result<Device, Error> {
-        Ok(match self.restore_mark().await? {
-            Some(mark) => device.above_restore(mark.at),
+        Ok(match self.restored_at().await? {
+            Some(at) => device.above_restore(at),
             None => device,
         })
+    }
+
+    /// The time of the last restore.
+    pub(super) async fn restored_at(&self) -> Result<Option<UnixTime>, Error> {
+        Ok(self.restore_mark().await?.map(|mark| mark.at))
     }
 
     async fn restore_mark(&self) -> Result<Option<RestoreMark>, Error> {

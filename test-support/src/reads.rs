@@ -11,6 +11,10 @@ macro_rules! plain_reads {
             $ask!(self.unassigned(serial))
         }
 
+        fn spelt_alike<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<SerialNumber>> {
+            $ask!(self.spelt_alike(serial))
+        }
+
         fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
             $ask!(self.owner_by_fingerprint(fingerprint))
         }

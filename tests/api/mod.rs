@@ -18,6 +18,7 @@ mod files;
 mod found;
 mod full_disk;
 mod grafana;
+mod imports;
 mod journey;
 mod logged;
 mod looks;

@@ -157,6 +157,7 @@ impl Course<'_> {
             let detail = "there is no token in the file that can be imported";
             self.outcome.problems.push(Problem::of_file(ProblemCode::Syntax, detail));
         }
+        self.outcome.problems.sort_by_key(|problem| problem.place);
         if !self.outcome.problems.is_empty() || self.order.dry_run {
             self.import.cancel().await?;
             return Ok(self.outcome);

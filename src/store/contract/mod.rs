@@ -86,6 +86,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         an_unassigned_device_is_assigned_once,
         an_assigned_device_starts_above_what_was_consumed,
         the_seed_of_an_unassigned_device_is_resealed,
+        a_serial_number_is_found_in_any_spelling,
         devices_are_found_by_kind_use_and_drift,
         items_go_with_their_time,
         audit_rows_go_from_the_old_end,

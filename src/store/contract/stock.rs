@@ -146,3 +146,18 @@ pub async fn the_seed_of_an_unassigned_device_is_resealed(store: Arc<dyn Store>)
     let seed = seen(&store, "GAHT00000001").await.seed;
     assert_eq!(seed.map(|seed| seed.as_bytes().to_vec()), Some(sealed.as_bytes().to_vec()));
 }
+
+/// Serial numbers that differ in capitals alone are found by each other, in stock or not.
+pub async fn a_serial_number_is_found_in_any_spelling(store: Arc<dyn Store>) {
+    with_device(&store, &totp("Gaht00000009", "alice", None), 9).await;
+    import(&store, &[in_stock("GAHT00000001")]).await;
+    for (asked, is) in [
+        ("gaht00000001", Some("GAHT00000001")),
+        ("GAHT00000009", Some("Gaht00000009")),
+        ("Gaht00000009", Some("Gaht00000009")),
+        ("GAHT0000000", None),
+    ] {
+        let found = answered(store.spelt_alike(&serial(asked)).await);
+        assert_eq!(found, is.map(serial), "{asked}");
+    }
+}

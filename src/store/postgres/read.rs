@@ -26,6 +26,14 @@ fn owner_in(row: Option<tokio_postgres::Row>) -> Result<Option<AccountId>, Error
     }
 }
 
+pub(super) async fn spelt_alike(
+    reader: &Reader,
+    serial: &SerialNumber,
+) -> Result<Option<SerialNumber>, Error> {
+    let row = reader.first(SPELT_ALIKE, &[&serial.as_str()]).await?;
+    row.map(|row| serial_number(column("a device", &row, 0)?)).transpose()
+}
+
 /// A device of no account.
 pub(super) async fn unassigned(
     reader: &Reader,
@@ -156,6 +164,8 @@ pub(super) fn account_id(what: &str, text: &str) -> Result<AccountId, Error> {
 pub(super) fn serial_number(text: &str) -> Result<SerialNumber, Error> {
     text.parse().map_err(|error| corrupt("a device's serial number", error))
 }
+
+const SPELT_ALIKE: &str = "SELECT serial FROM devices WHERE lower(serial) = lower($1) LIMIT 1";
 
 const UNASSIGNED: &str =
     "SELECT revision, body, seed FROM devices WHERE serial = $1 AND account = ''";

@@ -68,6 +68,10 @@ impl Store for PostgresStore {
         reads_settled!(self, |reader| read::unassigned(reader, serial))
     }
 
+    fn spelt_alike<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<SerialNumber>> {
+        reads_settled!(self, |reader| read::spelt_alike(reader, serial))
+    }
+
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
         reads!(self, |reader| read::owner_by_fingerprint(reader, fingerprint))
     }

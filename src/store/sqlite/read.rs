@@ -65,6 +65,14 @@ pub(super) fn account(
     }))
 }
 
+pub(super) fn spelt_alike(
+    conn: &Connection,
+    serial: &SerialNumber,
+) -> Result<Option<SerialNumber>, Fault> {
+    let found: Option<String> = one(conn, sql::DEVICE_SPELT_ALIKE, [serial.as_str()])?;
+    found.map(|found| parsed("a device's serial number", &found)).transpose()
+}
+
 /// A device of no account.
 pub(super) fn unassigned(
     conn: &Connection,

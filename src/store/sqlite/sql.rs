@@ -90,6 +90,7 @@ statements! {
         "SELECT revision, body, seed, ", intact!(devices), " FROM devices
         WHERE serial = ?1 AND account = ''"
     );
+    DEVICE_SPELT_ALIKE = "SELECT serial FROM devices WHERE lower(serial) = lower(?1) LIMIT 1";
     DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
     /// Lists of devices take the same parameters: after, limit, account or the range of a prefix,
     /// state, kind, not used since, drift of at least. Last use and drift are read from the body:

@@ -61,6 +61,13 @@ impl Store for SqliteStore {
         })
     }
 
+    fn spelt_alike<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<SerialNumber>> {
+        Box::pin(async move {
+            self.settled().await?;
+            self.here(|conn| read::spelt_alike(conn, serial))
+        })
+    }
+
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
         Box::pin(async move {
             self.here(|conn| read::owner(conn, sql::DEVICE_OWNER_BY_FINGERPRINT, [fingerprint.0]))
