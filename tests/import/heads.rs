@@ -21,7 +21,7 @@ fn files_of_formats_that_are_never_imported_are_refused_by_name() {
 }
 
 #[test]
-fn each_format_of_lines_is_recognised_alone() {
+fn each_format_is_recognised_alone() {
     let hex = "0102030405060708090a0b0c0d0e0f1011121314";
     let key = "aB3/".repeat(16);
     for (format, file) in [
@@ -39,6 +39,8 @@ fn each_format_of_lines_is_recognised_alone() {
         (Format::SafeWordDat, "dn: sccAuthenticatorId=A\nsccAuthenticatorId: A\n".to_owned()),
         (Format::U2fKeys, format!("ann:{key},{key},es256,+presence\n")),
         (Format::Otpauth, "otpauth://totp/a?secret=GEZDGNBVGY3TQOJQ\n".to_owned()),
+        (Format::Pskc, "<?xml version=\"1.0\"?>\n<a:KeyContainer xmlns:a=\"b\"/>".to_owned()),
+        (Format::SafenetXml, "<Tokens></Tokens>".to_owned()),
     ] {
         assert_eq!(recognised(&file).format, Some(format), "{file}");
     }

@@ -67,6 +67,8 @@ fn damage_of_spreadsheets_is_named_by_line() {
             25 => "00700025,eve@example.org,GEZDGNBVGY3TQOJQ,30,,\n".to_owned(),
             27 => ",00700027,GEZDGNBVGY3TQOJQ,half,,\n".to_owned(),
             29 => ",00700029,GEZDGNBVGY3TQOJQ,30,,,more\n".to_owned(),
+            28 => ",=\"00700028\",GEZDGNBVGY3TQOJQ,30,,\n".to_owned(),
+            30 => ",\"7,000,030\",GEZDGNBVGY3TQOJQ,30,,\n".to_owned(),
             31 => ",00700031,GEZDGNBVGY3TQOJQ,30,,\r\n".to_owned(),
             n => format!(",{:08},{},30,,\n", 700_000 + n, secret(n)),
         };
@@ -88,6 +90,7 @@ fn damage_of_spreadsheets_is_named_by_line() {
         (25, ProblemCode::Serial),
         (27, ProblemCode::Value),
         (29, ProblemCode::Syntax),
+        (30, ProblemCode::Serial),
     ];
     assert_eq!(codes, expected.map(|(at, code)| (line(at), code)));
     assert!(read.problems.iter().all(|problem| !problem.to_string().contains("GEZD")));

@@ -36,7 +36,7 @@ impl Serials {
         secret: usize,
     ) -> Result<Option<String>, Problem> {
         let Some(cell) = row.filled(serial) else { return Ok(None) };
-        if is_float(cell) {
+        if is_float(cell) || is_grouped(cell) {
             let detail = format!(
                 "a spreadsheet has turned the serial number into {cell}: format the column as \
                  text, enter the number anew, and save the table again"
@@ -108,6 +108,16 @@ fn is_float(cell: &str) -> bool {
         Some((mantissa, exponent)) => decimal(mantissa) && digits(exponent),
         None => cell.strip_suffix(".0").is_some_and(digits),
     }
+}
+
+/// True for digits in groups: `60,234,567`.
+fn is_grouped(cell: &str) -> bool {
+    let mut groups = cell.split(',');
+    let is_group = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_first = |text: &str| (1..=3).contains(&text.len()) && is_group(text);
+    groups.next().is_some_and(is_first)
+        && cell.contains(',')
+        && groups.all(|text| text.len() == 3 && is_group(text))
 }
 
 /// True for a text that has the form and length of a secret. The text may be a serial number all

@@ -80,7 +80,10 @@ impl Cells {
     /// A cell without blanks around it; one that the line does not have is empty.
     pub(super) fn get(&self, at: usize) -> &str {
         let range = self.cells.get(at).cloned();
-        range.and_then(|range| self.text.get(range)).unwrap_or("").trim()
+        let cell = range.and_then(|range| self.text.get(range)).unwrap_or("").trim();
+        // A formula of a text keeps spreadsheets from changing it.
+        let formula = cell.strip_prefix("=\"").and_then(|text| text.strip_suffix('"'));
+        formula.unwrap_or(cell).trim()
     }
 
     /// Number of cells, without empty ones at the end.
@@ -140,6 +143,7 @@ mod tests {
         assert_eq!(cells("a, \"b,c\" ,\"d\"\"e\",", ',').unwrap(), ["a", "b,c", "d\"e"]);
         assert_eq!(cells("a\t\t\"b\"", '\t').unwrap(), ["a", "", "b"]);
         assert_eq!(cells("", ',').unwrap(), [""; 0]);
+        assert_eq!(cells("=\"007\",\"=\"\"008\"\"\"", ',').unwrap(), ["007", "008"]);
         assert_eq!(cells("a\"b,c", ',').unwrap(), ["a\"b", "c"]);
     }
 
