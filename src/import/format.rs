@@ -13,6 +13,24 @@ macro_rules! formats {
             Pskc = "pskc" by pskc,
             /// XML of SafeNet and Aladdin.
             SafenetXml = "safenet-xml" by safenet,
+            /// A vault of Aegis.
+            Aegis = "aegis" by aegis,
+            /// A backup of 2FAS.
+            TwoFas = "2fas" by twofas,
+            /// A backup of andOTP.
+            AndOtp = "andotp" by andotp,
+            /// A backup of FreeOTP+.
+            FreeOtpPlus = "freeotp-plus" by freeotp_plus,
+            /// An export of Bitwarden.
+            Bitwarden = "bitwarden" by bitwarden,
+            /// An export of Proton Authenticator.
+            Proton = "proton" by proton,
+            /// A backup of Stratum.
+            Stratum = "stratum" by stratum,
+            /// `export.data` of 1Password.
+            OnePassword = "1password" by onepassword,
+            /// An export of Raivo.
+            Raivo = "raivo" by raivo,
             /// A table of hardware tokens for Microsoft Entra.
             Entra = "entra-csv" by entra,
             /// A table of any columns.

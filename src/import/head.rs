@@ -27,4 +27,24 @@ impl Head<'_> {
         let mut lines = self.0.lines().map(str::trim);
         lines.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or("")
     }
+
+    /// True for a JSON object whose beginning has these members, at any depth.
+    pub(super) fn is_object_with(&self, members: &[&str]) -> bool {
+        self.0.trim_start().starts_with('{') && members.iter().all(|name| self.has_member(name))
+    }
+
+    /// True for a JSON list whose beginning has these members, at any depth.
+    pub(super) fn is_list_with(&self, members: &[&str]) -> bool {
+        self.0.trim_start().starts_with('[') && members.iter().all(|name| self.has_member(name))
+    }
+
+    /// True if a member of that name stands somewhere in the beginning.
+    pub(super) fn has_member(&self, name: &str) -> bool {
+        self.0.match_indices(name).any(|(at, _)| {
+            let before = self.0.get(..at).unwrap_or_default();
+            let behind = self.0.get(at + name.len()..).unwrap_or_default();
+            let behind = behind.strip_prefix('"').map(str::trim_start);
+            before.ends_with('"') && behind.is_some_and(|behind| behind.starts_with(':'))
+        })
+    }
 }

@@ -23,6 +23,8 @@ mod settings;
 mod tables;
 mod token;
 mod uri;
+mod vault;
+mod whole;
 mod xml;
 
 pub use assumed::Assumed;

@@ -3,6 +3,7 @@
 use base32::Alphabet;
 use zeroize::Zeroizing;
 
+use crate::import::TokenKind;
 use crate::otp::Algorithm;
 use crate::secret::Secret;
 
@@ -10,6 +11,36 @@ use crate::secret::Secret;
 pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
     let plain = name.trim().to_ascii_uppercase().replace(['-', '_', ' ', '/'], "");
     plain.strip_prefix("HMAC").unwrap_or(&plain).parse().ok()
+}
+
+/// The kind by its name in URIs and vaults, in any case. The error says what is wrong with it.
+pub(super) fn kind(name: &str) -> Result<TokenKind, &'static str> {
+    match name.trim().to_ascii_lowercase().as_str() {
+        "totp" => Ok(TokenKind::Totp),
+        "hotp" => Ok(TokenKind::Hotp),
+        "steam" => Err("the codes of Steam are none of OATH: leave it out with --skip-unsupported"),
+        "motp" | "mobileotp" => {
+            Err("Mobile-OTP is none of OATH: leave it out with --skip-unsupported")
+        }
+        "yandex" | "yaotp" => {
+            Err("the codes of Yandex are none of OATH: leave it out with --skip-unsupported")
+        }
+        _ => Err("the kind is neither TOTP nor HOTP: leave it out with --skip-unsupported"),
+    }
+}
+
+/// The name of a device by its issuer and its label: `Issuer: label`. An issuer that the label
+/// repeats is named once.
+pub(super) fn device(issuer: Option<&str>, label: Option<&str>) -> Option<String> {
+    let text = |text: Option<&str>| text.map(str::trim).unwrap_or_default().to_owned();
+    let (issuer, label) = (text(issuer), text(label));
+    let rest = label.strip_prefix(&issuer).unwrap_or(&label);
+    let rest = rest.strip_prefix(':').unwrap_or(&label).trim();
+    match (issuer.is_empty(), rest.is_empty() || rest == issuer) {
+        (true, _) => Some(label).filter(|label| !label.is_empty()),
+        (false, true) => Some(issuer),
+        (false, false) => Some(format!("{issuer}: {rest}")),
+    }
 }
 
 /// The bytes of a base32 text: blanks, hyphens, small letters and padding are allowed.

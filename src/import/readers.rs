@@ -8,6 +8,9 @@ use crate::import::head::Head;
 use crate::import::hosts::{google, u2f, users};
 use crate::import::ldif::{freeipa, safeword};
 use crate::import::tables::{columns, entra, multiotp, oath, privacyidea_csv, yubico};
+use crate::import::vault::{
+    aegis, andotp, bitwarden, freeotp_plus, onepassword, proton, raivo, stratum, twofas,
+};
 use crate::import::{Format, Settings, Stop, otpauth, pskc, safenet};
 
 /// A format: its name, how its files are recognised, and its reader.

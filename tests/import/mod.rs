@@ -13,6 +13,7 @@ mod pskc;
 mod safenet;
 mod samples;
 mod tables;
+mod vaults;
 mod xml;
 
 use std::io::Cursor;
