@@ -13,6 +13,10 @@ macro_rules! formats {
             Pskc = "pskc" by pskc,
             /// XML of SafeNet and Aladdin.
             SafenetXml = "safenet-xml" by safenet,
+            /// A realm of Keycloak, or a list of its users.
+            Keycloak = "keycloak" by keycloak,
+            /// An export of privacyIDEA: a Fernet token.
+            PrivacyIdea = "privacyidea" by privacyidea,
             /// A vault of Aegis.
             Aegis = "aegis" by aegis,
             /// A backup of 2FAS.

@@ -4,15 +4,18 @@
 //! (checks, table, store) knows no format.
 
 mod assumed;
+mod fernet;
 mod format;
 mod found;
 mod head;
 mod hosts;
+mod keycloak;
 mod ldif;
 mod lines;
 mod names;
 mod otpauth;
 mod planned;
+mod privacyidea;
 mod problem;
 mod pskc;
 mod read;

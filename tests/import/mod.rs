@@ -12,6 +12,7 @@ mod pam;
 mod pskc;
 mod safenet;
 mod samples;
+mod servers;
 mod tables;
 mod vaults;
 mod xml;
