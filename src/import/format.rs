@@ -13,6 +13,8 @@ macro_rules! formats {
             Pskc = "pskc" by pskc,
             /// XML of SafeNet and Aladdin.
             SafenetXml = "safenet-xml" by safenet,
+            /// URIs of Google Authenticator's export.
+            OtpauthMigration = "otpauth-migration" by migration,
             /// A realm of Keycloak, or a list of its users.
             Keycloak = "keycloak" by keycloak,
             /// An export of privacyIDEA: a Fernet token.

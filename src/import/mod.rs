@@ -12,6 +12,7 @@ mod hosts;
 mod keycloak;
 mod ldif;
 mod lines;
+mod migration;
 mod names;
 mod otpauth;
 mod planned;

@@ -11,7 +11,9 @@ use crate::import::tables::{columns, entra, multiotp, oath, privacyidea_csv, yub
 use crate::import::vault::{
     aegis, andotp, bitwarden, freeotp_plus, onepassword, proton, raivo, stratum, twofas,
 };
-use crate::import::{Format, Settings, Stop, keycloak, otpauth, privacyidea, pskc, safenet};
+use crate::import::{
+    Format, Settings, Stop, keycloak, migration, otpauth, privacyidea, pskc, safenet,
+};
 
 /// A format: its name, how its files are recognised, and its reader.
 pub(super) struct Reader {

@@ -6,6 +6,7 @@ mod bulk;
 mod heads;
 mod hosts;
 mod ldif;
+mod migration;
 mod mutations;
 mod otpauth;
 mod pam;
