@@ -1,11 +1,12 @@
 //! Files that were altered at random: no reader panics, and no answer repeats a secret.
 
 use twostep::import::{Format, Settings};
+use twostep::secret::Secret;
 
-use super::{read_with, settings};
+use super::{migration, read_with, servers, settings, vaults};
 
 /// A generator of numbers, the same in each run.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
@@ -15,7 +16,7 @@ impl Random {
 }
 
 /// Cuts, repeats, moves or replaces a part of a file.
-fn altered(file: &[u8], random: &mut Random) -> Vec<u8> {
+pub(super) fn altered(file: &[u8], random: &mut Random) -> Vec<u8> {
     let mut file = file.to_vec();
     for _ in 0..=random.below(4) {
         let (from, to) = (random.below(file.len()), random.below(file.len() + 1));
@@ -64,15 +65,21 @@ fn no_alteration_makes_a_reader_panic_or_repeat_a_secret() {
         format!("ann:{hex}{hex},{hex}{hex},es256,+presence:a,b\n"),
         format!("otpauth://totp/a?secret={base32}&digits=6&period=30&issuer=b\n"),
     ];
+    let mut files: Vec<Vec<u8>> = files.into_iter().map(String::into_bytes).collect();
+    files.extend(vaults::plain_files());
+    files.extend(servers::plain_files());
+    files.push(migration::plain_file());
     let secrets: Vec<&str> = [hex, base32]
         .iter()
+        .chain(&vaults::SECRETS)
+        .chain(&servers::SECRETS)
         .flat_map(|secret| (0..=secret.len() - 16).map(|at| &secret[at..at + 16]))
         .collect();
     let columns =
         Settings { columns: Some("serial,secret:hex,kind,digits,period".into()), ..settings() };
     let mut random = Random(7);
     for round in 0..rounds() {
-        let file = altered(files[round % files.len()].as_bytes(), &mut random);
+        let file = altered(&files[round % files.len()], &mut random);
         let format = match random.below(3) {
             0 => Some(Format::ALL[random.below(Format::ALL.len())]),
             _ => None,
@@ -88,9 +95,34 @@ fn no_alteration_makes_a_reader_panic_or_repeat_a_secret() {
 }
 
 /// Files that are read, 20,000 unless `TWOSTEP_MUTATIONS` says otherwise.
-fn rounds() -> usize {
+pub(super) fn rounds() -> usize {
     std::env::var("TWOSTEP_MUTATIONS")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(20_000)
+}
+
+#[test]
+fn altered_ciphertext_gives_no_token_with_another_secret() {
+    let key = Settings {
+        passphrase: Some(Secret::from(&b"quay side"[..])),
+        key: Some(servers::key()),
+        ..settings()
+    };
+    let mut files = vaults::sealed_files();
+    files.push((0, servers::sealed_file()));
+    let mut random = Random(8);
+    for (costs, file) in &files {
+        let sound = read_with(None, file, &key);
+        assert!(sound.tokens.len() > 1);
+        for round in 0..rounds() / 200 {
+            // Bytes that decide about the work stay as they are.
+            let mut changed = file[..*costs].to_vec();
+            changed.extend(altered(&file[*costs..], &mut random));
+            for token in read_with(sound.format, &changed, &key).tokens {
+                let secrets = || sound.tokens.iter().map(|token| &token.secret);
+                assert!(secrets().any(|secret| *secret == token.secret), "round {round}");
+            }
+        }
+    }
 }
