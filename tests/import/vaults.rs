@@ -249,14 +249,15 @@ fn encrypted_vaults_open_with_their_passphrase_alone() {
 #[test]
 fn altered_vaults_answer_as_to_a_wrong_passphrase() {
     let wrong = |format, file: &[u8]| read_with(format, file, &with_passphrase("nothing")).problems;
-    let andotp = sealed_andotp(70_000);
+    let andotp = sealed_andotp(1_000);
+    let format = Some(Format::AndOtp);
     for at in 4..andotp.len() {
         // Each byte of salt and nonce, and some of the ciphertext and the tag.
         if at < 28 || at % 101 == 0 || at + 16 > andotp.len() {
             let mut altered = andotp.clone();
             altered[at] ^= 1;
-            let read = read_with(None, &altered, &with_passphrase("quay side"));
-            assert_eq!(read.problems, wrong(None, &andotp), "byte {at}");
+            let read = read_with(format, &altered, &with_passphrase("quay side"));
+            assert_eq!(read.problems, wrong(format, &andotp), "byte {at}");
             assert!(read.tokens.is_empty());
         }
     }
@@ -389,4 +390,38 @@ fn an_item_of_bitwarden_keeps_a_uri_or_a_bare_secret() {
     assert_eq!((bare.place, bare.digits, bare.period), (Place::Entry(2), None, None));
     let sealed = r#"{"encrypted":true,"passwordProtected":true,"kdfType":0,"data":"2.x"}"#;
     assert_eq!(recognised(sealed).codes(), [(None, ProblemCode::Encryption)]);
+}
+
+#[test]
+fn a_table_of_bitwarden_has_notes_of_several_lines() {
+    let note = "line 1\n".repeat(20) + "with a \"\"mark\"\", a comma,\r\nand an end";
+    let uri = "otpauth://totp/Werft:ina?secret=ONE&issuer=Werft&period=60";
+    let file = format!(
+        "folder,favorite,type,name,notes,fields,reprompt,login_uri,login_username,login_password,\
+         login_totp\r\n,,login,Werft,\"{note}\",,0,,ina,p\u{e4}ss,{uri}\r\n\r\n\
+         ,,note,A note,text,,0,,,,\r\n,,login,Kran,,,0,,,\"p\"\",\",TWO\n,,login,Game,,,0,,,,\
+         steam://ONE\n,,login,Cut,,,0"
+    );
+    let read = recognised(filled(&file));
+    assert_eq!(read.format, Some(Format::Bitwarden));
+    assert_eq!(
+        read.codes(),
+        [
+            (Some(Place::Line(27)), ProblemCode::Unsupported),
+            (Some(Place::Line(28)), ProblemCode::Syntax),
+        ]
+    );
+    let [uri, bare] = <[_; 2]>::try_from(read.tokens).unwrap();
+    assert_eq!((uri.place, uri.period), (Place::Line(2), Some(60)));
+    assert_eq!(uri.secret.expose(), b"kept by an app no.1");
+    assert_eq!((bare.place, bare.name.as_deref()), (Place::Line(26), Some("Kran")));
+    for (file, code) in [
+        ("name,notes\na,b\n", ProblemCode::Syntax),
+        ("", ProblemCode::Syntax),
+        ("login_totp\nGEZ1\n", ProblemCode::SecretMalformed),
+        ("login_totp\n\"GEZDGNBVGY3TQOJQ\nx", ProblemCode::SecretMalformed),
+    ] {
+        let read = read_with(Some(Format::Bitwarden), file, &settings());
+        assert_eq!(read.codes()[0].1, code, "{file}");
+    }
 }

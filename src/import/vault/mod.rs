@@ -9,5 +9,6 @@ pub(super) mod freeotp_plus;
 pub(super) mod onepassword;
 pub(super) mod proton;
 pub(super) mod raivo;
+mod records;
 pub(super) mod stratum;
 pub(super) mod twofas;
