@@ -8,20 +8,35 @@ pub(super) struct Head<'a>(pub(super) &'a str);
 
 /// The text of the first bytes of a file, UTF-16 if a byte order mark says so.
 pub(super) fn text(begun: &[u8]) -> Zeroizing<String> {
-    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+    // Room for every character: a text that grows leaves copies of secrets behind.
+    let mut text = Zeroizing::new(String::with_capacity(begun.len().saturating_mul(3)));
+    let mut push_units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = bytes.as_chunks().0.iter().map(|bytes| unit(*bytes));
-        char::decode_utf16(units)
-            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-            .collect()
+        let characters = char::decode_utf16(units);
+        text.extend(characters.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
     };
-    Zeroizing::new(match begun {
-        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8_lossy(rest).into_owned(),
-    })
+    match begun {
+        [0xff, 0xfe, rest @ ..] => push_units(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => push_units(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] | rest => {
+            for chunk in rest.utf8_chunks() {
+                text.push_str(chunk.valid());
+                if !chunk.invalid().is_empty() {
+                    text.push(char::REPLACEMENT_CHARACTER);
+                }
+            }
+        }
+    }
+    text
 }
 
 impl Head<'_> {
+    /// True if the beginning has this text in any case. No copy is made: it may hold secrets.
+    pub(super) fn has(&self, text: &str) -> bool {
+        let mut windows = self.0.as_bytes().windows(text.len());
+        windows.any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
+    }
+
     /// The first line that is neither blank nor a comment.
     pub(super) fn first_line(&self) -> &str {
         let mut lines = self.0.lines().map(str::trim);

@@ -11,8 +11,7 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 
 pub(in crate::import) fn recognises(head: &Head<'_>) -> bool {
-    let text = head.0.to_ascii_lowercase();
-    text.lines().any(|line| line.starts_with("dn:")) && text.contains("ipatoken")
+    head.0.lines().any(|line| line.starts_with("dn:")) && head.has("ipatoken")
 }
 
 pub(in crate::import) fn read(

@@ -10,8 +10,7 @@ use crate::import::{Problem, ProblemCode, Settings, Stop, Token, TokenKind};
 use crate::time::UnixTime;
 
 pub(in crate::import) fn recognises(head: &Head<'_>) -> bool {
-    let text = head.0.to_ascii_lowercase();
-    text.contains("sccauthenticatorid") || text.contains("safeword authenticator records")
+    head.has("sccAuthenticatorId") || head.has("SafeWord Authenticator Records")
 }
 
 pub(in crate::import) fn read(

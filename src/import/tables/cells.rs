@@ -17,17 +17,41 @@ pub(super) enum KindCell {
     Unknown,
 }
 
-/// The kind by its usual names.
+/// The kind by its usual names. No copy is made: a cell in the wrong column may be a secret.
 pub(super) fn kind(text: &str) -> KindCell {
-    match text.to_ascii_lowercase().as_str() {
-        "totp" => KindCell::Oath(TokenKind::Totp),
-        "hotp" | "hmac" => KindCell::Oath(TokenKind::Hotp),
-        "motp" | "ocra" | "ocra2" | "yubikey" | "yubico" | "steam" | "daypassword" | "spass"
-        | "pw" | "sms" | "email" | "radius" | "u2f" | "webauthn" | "vasco" | "indexedsecret"
-        | "without2fa" | "yubicootp" => KindCell::Foreign,
-        _ => KindCell::Unknown,
+    let is_among = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
+    if is_among(&["totp"]) {
+        KindCell::Oath(TokenKind::Totp)
+    } else if is_among(&["hotp", "hmac"]) {
+        KindCell::Oath(TokenKind::Hotp)
+    } else if is_among(FOREIGN) {
+        KindCell::Foreign
+    } else {
+        KindCell::Unknown
     }
 }
+
+/// Kinds of tokens that show no codes of OATH.
+const FOREIGN: &[&str] = &[
+    "motp",
+    "ocra",
+    "ocra2",
+    "yubikey",
+    "yubico",
+    "yubicootp",
+    "steam",
+    "daypassword",
+    "spass",
+    "pw",
+    "sms",
+    "email",
+    "radius",
+    "u2f",
+    "webauthn",
+    "vasco",
+    "indexedsecret",
+    "without2fa",
+];
 
 /// The hash function that the length of a secret tells in tables of OATH tokens.
 pub(super) fn algorithm_by_length(secret: &Secret) -> Option<Algorithm> {

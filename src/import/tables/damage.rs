@@ -103,9 +103,10 @@ fn is_float(cell: &str) -> bool {
         None => digits(text),
         Some((whole, fraction)) => digits(whole) && digits(fraction),
     };
-    let upper = cell.to_ascii_uppercase();
-    match upper.split_once("E+") {
-        Some((mantissa, exponent)) => decimal(mantissa) && digits(exponent),
+    match cell.split_once(['E', 'e']) {
+        Some((mantissa, exponent)) => {
+            decimal(mantissa) && exponent.strip_prefix('+').is_some_and(digits)
+        }
         None => cell.strip_suffix(".0").is_some_and(digits),
     }
 }

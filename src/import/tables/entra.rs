@@ -2,6 +2,8 @@
 
 use std::io::BufRead;
 
+use zeroize::Zeroizing;
+
 use crate::import::found::Out;
 use crate::import::head::Head;
 use crate::import::tables::damage::Serials;
@@ -55,7 +57,7 @@ struct Columns {
 impl Columns {
     /// The columns of a header; `None` if it lacks one that is needed.
     fn of<'a>(cell: impl Fn(usize) -> &'a str, count: usize) -> Option<Columns> {
-        let names: Vec<String> = (0..count).map(|at| plain(cell(at))).collect();
+        let names: Vec<Zeroizing<String>> = (0..count).map(|at| plain(cell(at))).collect();
         let at = |of: &[&str]| names.iter().position(|name| of.contains(&name.as_str()));
         Some(Columns {
             count,
@@ -72,7 +74,7 @@ impl Columns {
         if row.count() < least || row.count() > self.count {
             return Err(row.of_columns(&format!("{} as the first line", self.count)));
         }
-        if plain(row.cell(self.serial)) == SERIAL_NUMBER {
+        if plain(row.cell(self.serial)).as_str() == SERIAL_NUMBER {
             let detail = "the line names the columns again, as in files that were joined: remove \
                           it";
             return Err(row.problem(ProblemCode::Syntax, detail));
@@ -108,12 +110,13 @@ impl Columns {
     }
 }
 
-/// The name of a column in small letters and digits only.
-fn plain(name: &str) -> String {
-    name.chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+/// The name of a column in small letters and digits only. The first line of another format may have
+/// a secret instead: it is wiped.
+fn plain(name: &str) -> Zeroizing<String> {
+    let mut plain = Zeroizing::new(String::with_capacity(name.len()));
+    let kept = name.chars().filter(char::is_ascii_alphanumeric);
+    plain.extend(kept.map(|c| c.to_ascii_lowercase()));
+    plain
 }
 
 /// Plain name of the column of serial numbers.

@@ -67,8 +67,10 @@ enum Entry {
 
 impl Entry {
     fn of(cell: &str) -> Entry {
-        let cell = cell.to_ascii_lowercase();
-        let begins = |names: &[&str]| names.iter().any(|name| cell.starts_with(name));
+        let is_begun = |name: &&str| {
+            cell.get(..name.len()).is_some_and(|begun| begun.eq_ignore_ascii_case(name))
+        };
+        let begins = |names: &[&str]| names.iter().any(is_begun);
         if begins(&["oath-hotp", "oath hotp"]) {
             Entry::Hotp
         } else if begins(&["logging start", "logging stop"]) {
