@@ -113,7 +113,8 @@ fn attributes_and_namespaces_are_few() {
 #[test]
 fn other_encodings_and_nul_are_refused() {
     let text = format!("<?xml version=\"1.0\"?>{HEAD}</KeyContainer>");
-    for order in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+    let orders: [fn(u16) -> [u8; 2]; 2] = [u16::to_le_bytes, u16::to_be_bytes];
+    for order in orders {
         for mark in ["\u{feff}", ""] {
             let units = mark.encode_utf16().chain(text.encode_utf16());
             let bytes: Vec<u8> = units.flat_map(order).collect();

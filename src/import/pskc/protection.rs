@@ -23,8 +23,12 @@ pub(super) fn encryption_key(xml: &mut Xml<'_>, keys: &mut Keys<'_>) -> Result<(
     Ok(())
 }
 
-/// Reads `MACMethod`.
+/// Reads `MACMethod`. One that names no algorithm is none: python-pskc writes it beside ciphers
+/// that need no code.
 pub(super) fn mac_method(xml: &mut Xml<'_>, keys: &mut Keys<'_>) -> Result<(), Fault> {
+    if xml.attribute("algorithm").is_none() {
+        return xml.skip();
+    }
     let mut method = digest(xml)?;
     while let Some(name) = xml.child()? {
         match name {
@@ -113,10 +117,13 @@ fn parameters(xml: &mut Xml<'_>) -> Result<Derivation, Fault> {
             "iterationcount" => iterations = xml.text()?.parse::<u32>().ok(),
             "keylength" => length = xml.text()?.parse::<usize>().ok(),
             "prf" => {
-                if let Some(uri) = xml.attribute("algorithm").filter(|uri| !uri.is_empty()) {
-                    prf = fine(xml, Mac::named(uri))?;
+                // python-pskc writes the name as a text, and not as an attribute.
+                let uri = xml.attribute("algorithm").map(str::to_owned);
+                let text = xml.text()?;
+                let uri = uri.unwrap_or_else(|| text.to_owned());
+                if !uri.is_empty() {
+                    prf = fine(xml, Mac::named(&uri))?;
                 }
-                xml.skip()?;
             }
             _ => xml.skip()?,
         }

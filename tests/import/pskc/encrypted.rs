@@ -43,6 +43,10 @@ fn every_function_of_pbkdf2_is_read() {
     // Python: hashlib.pbkdf2_hmac(HASH, b"over the hills", b"salt of sixteen.", 5, 32)
     let rows = [
         ("", "53ad7f0f64c7fa72b671a1830b0ef006a2aecd54938b44ff85cb3ff4cd61b0fb"),
+        (
+            "<PRF>http://www.w3.org/2001/04/xmldsig-more#hmac-sha256</PRF>",
+            "a501e3c2a5d022084aad499f292a9b1742383ae50a26bcbe1c32a163ec24c253",
+        ),
         ("<PRF/>", "53ad7f0f64c7fa72b671a1830b0ef006a2aecd54938b44ff85cb3ff4cd61b0fb"),
         (
             "<PRF Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#hmac-sha256\"/>",

@@ -85,7 +85,7 @@ impl Sealer {
     fn ciphertext(&self, plain: &[u8]) -> Vec<u8> {
         let (key, iv) = (&*self.key, [plain.first().copied().unwrap_or(7); 16]);
         let mut wrapped = vec![0; plain.len() + 16];
-        let is_whole = plain.len() % 8 == 0;
+        let is_whole = plain.len().is_multiple_of(8);
         match self.cipher {
             "aes128-cbc" => cbc::<aes::Aes128>(key, iv, plain),
             "aes192-cbc" => cbc::<aes::Aes192>(key, iv, plain),
