@@ -32,7 +32,7 @@ pub mod id;
 mod random;
 pub mod secret;
 pub mod time;
-#[cfg(feature = "simulate")]
+#[cfg(any(feature = "import", feature = "simulate"))]
 mod xml;
 
 pub mod otp;

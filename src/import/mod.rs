@@ -36,6 +36,7 @@ pub use format::{Format, UnknownFormat};
 pub use found::{Found, Stop};
 pub use planned::{Checks, Planned};
 pub use problem::{Problem, ProblemCode};
+pub use pskc::{Exported, ExportedFactor, PskcWriter};
 pub use read::read;
 pub use settings::Settings;
 pub use token::{Place, Token, TokenDrift, TokenKind};

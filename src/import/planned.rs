@@ -138,6 +138,11 @@ impl<'a> Checks<'a> {
 
     /// What is known of the clock: an offset that was measured, or the day on which it was set.
     fn clock(&self, token: &Token, parameters: &Totp) -> Result<ClockModel, Wrong> {
+        if let Some(clock) = &token.clock {
+            return serde_json::from_str(clock).map_err(|_| {
+                (ProblemCode::Value, "the model of the clock is none of twostep".to_owned())
+            });
+        }
         let hardware = token.hardware.or(self.assumed.hardware).unwrap_or(false);
         let rate = if hardware { RatePrior::HARDWARE } else { RatePrior::APP };
         let period = f64::from(parameters.step_size.seconds());

@@ -36,6 +36,8 @@ pub struct Token {
     pub watermark: Option<u64>,
     /// Offset of its clock from the time; positive if the token is ahead.
     pub drift: Option<TokenDrift>,
+    /// The model of its clock, as JSON: of our own exports, in the place of `drift`.
+    pub clock: Option<String>,
     /// True if the token was switched off where it comes from.
     pub disabled: bool,
     /// True for a token of hardware, false for a program; `None` if the file does not say it.
@@ -88,6 +90,7 @@ impl Token {
             t0: None,
             watermark: None,
             drift: None,
+            clock: None,
             disabled: false,
             hardware: None,
             clock_set: None,

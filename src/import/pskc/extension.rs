@@ -12,6 +12,8 @@ pub(super) struct Extension {
     /// The model of the clock, as JSON.
     pub(super) clock: Option<String>,
     pub(super) t0: Option<u64>,
+    /// True if the counter is unknown.
+    pub(super) pair_needed: bool,
     pub(super) is_disabled: bool,
     pub(super) is_hardware: Option<bool>,
 }
@@ -51,6 +53,7 @@ impl Extension {
                 "watermark" => self.watermark = number(xml.text()?),
                 "t0" => self.t0 = number(xml.text()?),
                 "clock" => self.clock = Some(xml.text()?.to_owned()),
+                "pairneeded" => self.pair_needed = xml.text()? == "true",
                 "disabled" => self.is_disabled = xml.text()? == "true",
                 "hardware" => self.is_hardware = Some(xml.text()? == "true"),
                 _ => xml.skip()?,

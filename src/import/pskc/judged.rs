@@ -100,6 +100,7 @@ impl Package {
             t0: extension.t0,
             watermark: extension.watermark.or(numbers.watermark),
             drift: numbers.drift,
+            clock: extension.clock.clone(),
             disabled: extension.is_disabled,
             hardware: extension.is_hardware.or((!self.is_of_privacyidea).then_some(true)),
             ..Token::new(self.place, secret)
@@ -119,7 +120,7 @@ impl Package {
             numbers.watermark = counter.filter(|_| self.is_of_privacyidea);
         } else {
             // A counter that is not told is that of a new token.
-            numbers.counter = Some(counter.unwrap_or(0));
+            numbers.counter = Some(counter.unwrap_or(0)).filter(|_| !key.extension.pair_needed);
         }
         if kind != Some(TokenKind::Hotp) {
             numbers.period = unsigned(key.interval.as_ref(), "TimeInterval", keys)?;

@@ -81,6 +81,16 @@ impl Mac {
         })
     }
 
+    /// The code of these bytes.
+    pub(super) fn code(self, key: &[u8], bytes: &[u8]) -> Vec<u8> {
+        with_hmac!(self, H => {
+            // An HMAC takes a key of any length.
+            H::new_from_slice(key)
+                .map(|hmac| hmac.chain_update(bytes).finalize().into_bytes().to_vec())
+                .unwrap_or_default()
+        })
+    }
+
     /// PBKDF2 (RFC 8018 §5.2).
     pub(super) fn derive(
         self,

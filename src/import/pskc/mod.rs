@@ -15,6 +15,9 @@ mod protection;
 mod refusal;
 mod sealed;
 mod value;
+mod write;
+
+pub use write::{Exported, ExportedFactor, PskcWriter};
 
 use std::io::BufRead;
 

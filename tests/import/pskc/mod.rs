@@ -3,6 +3,7 @@
 mod altered;
 mod dialects;
 mod encrypted;
+mod exports;
 mod figures;
 mod policies;
 mod sealer;
