@@ -6,6 +6,7 @@ mod encrypted;
 mod exports;
 mod figures;
 mod policies;
+mod python;
 mod sealer;
 
 use twostep::import::{Format, Problem, ProblemCode, Settings, Token};
