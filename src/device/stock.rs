@@ -39,6 +39,18 @@ impl Device {
         Device { account: Some(account), state: DeviceState::Pending, added, ..self }
     }
 
+    /// The device after a restore at that time, which may have put it back in stock: what was
+    /// consumed before is unknown, so only an administrator's pair finds its counter.
+    #[cfg(feature = "verifier")]
+    #[must_use]
+    pub(crate) fn assigned_after_restore(self, at: UnixTime) -> Device {
+        let mut device = self.above_restore(at);
+        if let Factor::Hotp(hotp) = &mut device.factor {
+            hotp.pair_needed = true;
+        }
+        device
+    }
+
     /// The name of its account in columns and seals: empty, as no account's is, if it has none.
     #[cfg(feature = "verifier")]
     pub(crate) fn owner(&self) -> &str {

@@ -46,6 +46,12 @@ impl Verifier {
                 },
             };
             let device = stock.device.clone().assigned(account.clone(), given(seen.as_ref()));
+            // A device that a restore put back in stock may have been somebody's meanwhile.
+            let restored = self.restored_at().await?.filter(|at| *at >= device.created_at);
+            let device = match restored {
+                Some(at) => device.assigned_after_restore(at),
+                None => device,
+            };
             let seed = open_seed(sealer, &stock)?;
             let place = Sealer::seed_place(serial, Some(account));
             let seal = |seed: &Seed| sealer.keyring().seal(&place, seed.expose());
