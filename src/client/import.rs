@@ -13,7 +13,7 @@ use crate::client::{Client, Error, call, sensitive};
 use crate::http::{Bounds, Upload};
 use crate::id::{AccountId, SerialNumber};
 use crate::secret::Secret;
-use crate::wire::{Assign, Device, Import, ImportDevices};
+use crate::wire::{Assign, Device, ExportDevices, Import, ImportDevices};
 
 /// A file of tokens.
 #[derive(Clone, Debug)]
@@ -62,6 +62,22 @@ impl Client {
             .map_err(|error| Error::Malformed(format!("it answers something else: {error}")))
     }
 
+    /// Devices with their secrets, as an encrypted file.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn export_devices(&self, which: &ExportDevices) -> Result<Bytes, Error> {
+        let request = self.post(&["v1", "devices", "export"]).json(which)?.request()?;
+        let mut connection = self.connect().await?;
+        let bounds = Bounds { within: LONGEST, longest: LARGEST_FILE };
+        let answer = connection.send(request, bounds).await.map_err(|error| self.error(error))?;
+        self.observe("POST /v1/devices/export", Ok(answer.status.as_u16()));
+        if !answer.status.is_success() {
+            return Err(call::problem(answer.status, &answer.body));
+        }
+        Ok(answer.body)
+    }
+
     /// Gives a device of no account to an account.
     ///
     /// # Errors
@@ -84,3 +100,6 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// The longest answer that is read.
 const LARGEST: usize = 16 * 1_024 * 1_024;
+
+/// The longest file that is received.
+const LARGEST_FILE: usize = 1_024 * 1_024 * 1_024;

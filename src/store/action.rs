@@ -109,6 +109,8 @@ actions! {
     DeviceUnderAttack = "device.under_attack",
     /// A pair found a device beyond its owner's window.
     DeviceWideResync = "device.wide_resync",
+    /// Devices were exported with their secrets, encrypted.
+    DevicesExported = "devices.exported",
     /// A file of tokens was imported.
     DevicesImported = "devices.imported",
     /// A security key's assertion was accepted.

@@ -27,6 +27,8 @@ mod client;
 mod clock;
 mod decide;
 mod diagnose;
+#[cfg(feature = "agent")]
+mod export;
 #[cfg(feature = "import")]
 mod import;
 mod looks;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::{DeviceState, MfaKind};
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::otp::Algorithm;
+use crate::wire::SecretText;
 
 /// The settings of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +202,24 @@ pub struct ImportedToken {
     /// True for a token of hardware.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hardware: bool,
+}
+
+/// A choice of devices to export with their secrets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ExportDevices {
+    /// The format: `pskc`.
+    pub format: String,
+    /// The passphrase that encrypts the file.
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub passphrase: SecretText,
+    /// Only devices of this account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Only devices in this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<DeviceState>,
 }
 
 /// The account that a device is given to.

@@ -47,8 +47,8 @@ pub use fleet::{
 };
 pub use health::{Alive, OlderSealingKey, Ready};
 pub use import::{
-    Assign, Expired, Import, ImportDevices, ImportNote, ImportProblem, ImportedStates,
-    ImportedToken, Signature,
+    Assign, Expired, ExportDevices, Import, ImportDevices, ImportNote, ImportProblem,
+    ImportedStates, ImportedToken, Signature,
 };
 pub use local::{
     AskFresh, BeginKeyCeremony, FailureCode, FreshAnswer, GivePin, KeepFresh, KeyCeremonyEvent,

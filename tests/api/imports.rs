@@ -220,3 +220,50 @@ fn a_file_that_breaks_off_leaves_nothing() {
     assert_eq!(report["imported"], 900);
     assert_eq!(serials(&admin, "").len(), 900);
 }
+
+/// An export is encrypted, and another agent takes it over as it was.
+#[test]
+fn an_export_moves_devices_to_another_agent() {
+    let (from, to) = (Agent::start(TCP), Agent::start(TCP));
+    let (old, new) = (admin(&from), admin(&to));
+    import(&old, "", &table(&["800001"])).is(200);
+    let uri = format!("otpauth://totp/dave?secret={}\n", secret(7));
+    import(&old, "?activate=true&account=dave", &uri).is(200);
+    let order = json!({"format": "pskc", "passphrase": "correct horse"});
+    let file = old.post("/v1/devices/export", order.clone());
+    assert_eq!((file.status, file.header("content-type")), (200, Some("application/pskc+xml")));
+    let text = file.text();
+    let all: Vec<String> = serials(&old, "");
+    assert!(all.iter().all(|serial| text.contains(serial)), "{text}");
+    assert!(!text.contains("GEZDGNBV") && !text.contains("correct horse"), "{text}");
+    assert!(actions(&old).iter().any(|action| action == "devices.exported"));
+
+    let refused = import(&new, "", &text).refused(400, "InvalidInput");
+    assert_eq!(refused["problems"][0]["code"], "key_needed", "{refused}");
+    // "correct horse" and "wrong horse" in base64.
+    let with = |passphrase: &str| {
+        let headers = [("X-Twostep-Import-Passphrase", passphrase)];
+        new.raw("POST", "/v1/devices/import?activate=true", &headers, text.as_bytes())
+    };
+    let refused = with("d3JvbmcgaG9yc2U=").refused(400, "InvalidInput");
+    assert_eq!(refused["problems"][0]["code"], "key_wrong", "{refused}");
+    let report = with("Y29ycmVjdCBob3JzZQ==").is(200);
+    assert_eq!(
+        report["states"],
+        json!({
+            "unassigned": 1, "pending": 0, "active": 1, "disabled": 0
+        })
+    );
+    assert_eq!(serials(&new, ""), all);
+    let watermark = |client: &Client| {
+        let page = client.get("/v1/devices?account=dave").is(200);
+        page["devices"][0]["drift_steps"].clone()
+    };
+    assert_eq!(watermark(&new), watermark(&old));
+    let code = app(&secret(7)).text_at(now());
+    let replayed = json!({"account": "dave", "code": code});
+    new.post("/v1/sessions", replayed).refused(403, "AccessDenied");
+    caller(&from, "enroller")
+        .post("/v1/devices/export", order)
+        .refused(403, "AccessDenied");
+}

@@ -1,38 +1,44 @@
 //! Routes about token files, and devices in stock.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body as Stream;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt;
+use hyper::body::{Bytes, Frame};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use crate::agent::access::Caller;
-use crate::agent::api::body::{Body, Parameters};
+use crate::agent::api::body::{Body, Parameters, SecretBody};
 use crate::agent::api::devices::day;
 use crate::agent::api::extract::Segment;
 use crate::agent::api::members::parse;
 use crate::agent::api::views;
 use crate::agent::operations::file::Piece;
-use crate::agent::operations::imports;
 use crate::agent::operations::imports::{Order, Outcome};
+use crate::agent::operations::{exports, imports};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::device::{Factor, MfaKind};
-use crate::import::{Assumed, Place, Settings, TokenKind};
+use crate::import::{Assumed, Format, Place, Settings, TokenKind};
 use crate::otp::{Digits, TimeStepSize};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::verifier::Imported;
 use crate::wire::{
-    Assign, Import, ImportDevices, ImportNote, ImportProblem, ImportedStates, ImportedToken,
+    Assign, ExportDevices, Import, ImportDevices, ImportNote, ImportProblem, ImportedStates,
+    ImportedToken,
 };
 use crate::{import, wire};
 
@@ -97,6 +103,51 @@ pub(super) async fn assign(
 ) -> Result<Json<wire::Device>, Problem> {
     let device = imports::assign(&state, &caller, &serial, &body.account).await?;
     Ok(Json(views::device(&device, state.verifier.clock().read().wall)))
+}
+
+/// Exports devices that show codes with their secrets, as an encrypted PSKC file (RFC 6030).
+#[utoipa::path(
+    post, path = "/v1/devices/export", tag = "devices", request_body = ExportDevices,
+    responses(
+        (status = 200, description = "the file", body = Vec<u8>,
+            content_type = "application/pskc+xml"),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+    ),
+)]
+pub(super) async fn export(
+    State(state): State<Shared>,
+    caller: Caller,
+    SecretBody(body): SecretBody<ExportDevices>,
+) -> Result<Response, Problem> {
+    if body.format != Format::Pskc.name() {
+        return Err(Problem::bad_input("format is pskc"));
+    }
+    let passphrase = Secret::from(body.passphrase.as_str().as_bytes());
+    if passphrase.expose().is_empty() {
+        return Err(Problem::bad_input("the passphrase is empty"));
+    }
+    let account = body.account.as_deref().map(|name| state.accounts.existing(name)).transpose();
+    let account = account.map_err(|error| Problem::bad_input(error.to_string()))?;
+    let order = exports::Order { passphrase, account, state: body.state };
+    let file = File(exports::export(&state, &caller, order).await?);
+    let headers = [(CONTENT_TYPE, "application/pskc+xml"), (CACHE_CONTROL, "no-store")];
+    Ok((headers, Stream::new(file)).into_response())
+}
+
+/// A file that is written while it is sent. One that breaks off has no end that a reader takes.
+struct File(mpsc::Receiver<exports::Piece>);
+
+impl hyper::body::Body for File {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let piece = self.0.poll_recv(context);
+        piece.map(|piece| piece.map(|piece| piece.map(|bytes| Frame::data(Bytes::from(bytes)))))
+    }
 }
 
 /// Hands the body on, piece by piece, as long as somebody reads it.

@@ -27,6 +27,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(devices::show, devices::rename, devices::remove))
         .routes(routes!(imports::import))
         .routes(routes!(imports::assign))
+        .routes(routes!(imports::export))
         .routes(routes!(devices::activate))
         .routes(routes!(devices::resync))
         .routes(routes!(diagnosis::diagnose))

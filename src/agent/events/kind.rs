@@ -92,6 +92,7 @@ impl EventKind {
             | Action::DeviceRenamed
             | Action::DeviceResynced
             | Action::DeviceUnlocked
+            | Action::DevicesExported
             | Action::DevicesImported
             | Action::KeyAccepted
             | Action::RegistrationRefused

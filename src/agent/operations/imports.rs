@@ -227,7 +227,7 @@ fn in_stock(caller: &Caller, serial: &str) -> Result<SerialNumber, Failure> {
 }
 
 /// A file may name any account.
-fn must_administer_all(caller: &Caller) -> Result<(), Failure> {
+pub(super) fn must_administer_all(caller: &Caller) -> Result<(), Failure> {
     caller.must_be(Role::Admin)?;
     match caller.scope {
         Scope::All => Ok(()),

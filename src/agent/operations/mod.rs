@@ -10,6 +10,7 @@ pub(crate) mod backup;
 pub(crate) mod ceremonies;
 pub(crate) mod control;
 pub(crate) mod devices;
+pub(crate) mod exports;
 pub(crate) mod file;
 pub(crate) mod fleet;
 pub(crate) mod health;

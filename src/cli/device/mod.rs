@@ -2,6 +2,7 @@
 
 mod add;
 mod codes;
+mod export;
 mod file;
 mod import;
 mod imported;
@@ -26,6 +27,7 @@ use crate::id::{AccountId, DeviceName, SerialNumber};
 pub(super) enum Device {
     Add(add::Add),
     Import(import::Import),
+    Export(export::Export),
     /// Give a device in stock to its owner, who puts it in use by two consecutive codes
     Assign {
         /// The device
@@ -101,7 +103,7 @@ impl Device {
     /// The device that the command names.
     fn serial(&self) -> Option<&SerialNumber> {
         match self {
-            Device::Add(_) | Device::Import(_) | Device::List(_) => None,
+            Device::Add(_) | Device::Export(_) | Device::Import(_) | Device::List(_) => None,
             Device::Activate { serial }
             | Device::Resync { serial }
             | Device::Diagnose { serial }
@@ -120,6 +122,7 @@ impl Device {
         match self {
             Device::Add(add) => add.run(console).await,
             Device::Import(import) => import.run(console).await,
+            Device::Export(export) => export.run(console).await,
             Device::Assign { serial, account } => {
                 let device = client.assign_device(serial, account).await.map_err(failed)?;
                 let text = format!("{serial} is {account}'s, and pending.");

@@ -40,6 +40,11 @@ pub(in crate::import) fn read(
         }
     };
     for (place, entry) in places().zip(entries.entries) {
+        // Aegis names the kind of each entry: one of Steam is no token that was read wrongly.
+        if entry.kind.eq_ignore_ascii_case("steam") {
+            out.note(Some(place), "the codes of Steam are none of OATH: the entry is left out")?;
+            continue;
+        }
         Entry {
             kind: Some(entry.kind),
             secret: entry.info.secret,
