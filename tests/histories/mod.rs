@@ -76,7 +76,8 @@ fn no_rule_breaks_while_leaders_of_a_cluster_crash() {
 /// The time from that moment to the next code that was asked for after it and accepted.
 fn until_the_next(played: &Played, lost: Moment) -> Duration {
     let next = next_acceptance(&played.history.events, lost);
-    Duration::from_micros(next.expect("a code is accepted after the loss") - lost)
+    let Some(next) = next else { panic!("a code is accepted after the loss") };
+    Duration::from_micros(next - lost)
 }
 
 /// Plays a history, in which no rule must break.
