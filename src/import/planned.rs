@@ -151,13 +151,14 @@ impl<'a> Checks<'a> {
         let rate = if hardware { RatePrior::HARDWARE } else { RatePrior::APP };
         let period = f64::from(parameters.step_size.seconds());
         let seconds = match token.drift {
-            #[allow(clippy::cast_precision_loss, reason = "a drift of so many steps is refused")]
-            Some(TokenDrift::Steps(steps)) => Some(steps as f64 * period),
+            // A drift of more steps than that is refused below.
+            Some(TokenDrift::Steps(steps)) => {
+                Some(i32::try_from(steps).map_or(f64::INFINITY, f64::from) * period)
+            }
             Some(TokenDrift::Seconds(seconds)) => Some(seconds),
             None => None,
         };
-        #[allow(clippy::cast_precision_loss, reason = "a few thousand steps")]
-        let most = Window::Admin.steps() as f64 * period;
+        let most = u32::try_from(Window::Admin.steps()).map_or(0.0, f64::from) * period;
         match (seconds, token.clock_set.or(self.assumed.clock_set)) {
             (Some(seconds), _) if seconds.abs() <= most => {
                 Ok(ClockModel::measured(seconds, self.now))

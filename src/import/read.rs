@@ -23,7 +23,9 @@ pub fn read(
 ) -> Result<(), Stop> {
     let mut out = Out(sink);
     let mut begun = Zeroizing::new(Vec::with_capacity(HEAD));
-    (&mut *input).take(HEAD as u64).read_to_end(&mut begun)?;
+    (&mut *input)
+        .take(u64::try_from(HEAD).unwrap_or(u64::MAX))
+        .read_to_end(&mut begun)?;
     // Columns that are named belong to a table of any columns.
     let format = format.or(settings.columns.as_ref().map(|_| Format::Columns));
     let reader = match chosen(&begun, format) {

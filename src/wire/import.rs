@@ -204,13 +204,22 @@ pub struct ImportedToken {
     pub hardware: bool,
 }
 
+/// Formats of exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// PSKC (RFC 6030), encrypted by a passphrase.
+    Pskc,
+}
+
 /// A choice of devices to export with their secrets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExportDevices {
-    /// The format: `pskc`.
-    pub format: String,
+    /// The format.
+    pub format: ExportFormat,
     /// The passphrase that encrypts the file.
     #[cfg_attr(feature = "agent", schema(value_type = String))]
     pub passphrase: SecretText,

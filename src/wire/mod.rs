@@ -47,7 +47,7 @@ pub use fleet::{
 };
 pub use health::{Alive, OlderSealingKey, Ready};
 pub use import::{
-    Assign, Expired, ExportDevices, Import, ImportDevices, ImportNote, ImportProblem,
+    Assign, Expired, ExportDevices, ExportFormat, Import, ImportDevices, ImportNote, ImportProblem,
     ImportedStates, ImportedToken, Signature,
 };
 pub use local::{

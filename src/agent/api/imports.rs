@@ -31,14 +31,14 @@ use crate::agent::operations::{exports, imports};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::device::{Factor, MfaKind};
-use crate::import::{Assumed, Format, Place, Settings, TokenKind};
+use crate::import::{Assumed, Place, Settings, TokenKind};
 use crate::otp::{Digits, TimeStepSize};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::verifier::Imported;
 use crate::wire::{
-    Assign, ExportDevices, Import, ImportDevices, ImportNote, ImportProblem, ImportedStates,
-    ImportedToken,
+    Assign, ExportDevices, ExportFormat, Import, ImportDevices, ImportNote, ImportProblem,
+    ImportedStates, ImportedToken,
 };
 use crate::{import, wire};
 
@@ -119,9 +119,7 @@ pub(super) async fn export(
     caller: Caller,
     SecretBody(body): SecretBody<ExportDevices>,
 ) -> Result<Response, Problem> {
-    if body.format != Format::Pskc.name() {
-        return Err(Problem::bad_input("format is pskc"));
-    }
+    let ExportFormat::Pskc = body.format;
     let passphrase = Secret::from(body.passphrase.as_str().as_bytes());
     if passphrase.expose().is_empty() {
         return Err(Problem::bad_input("the passphrase is empty"));

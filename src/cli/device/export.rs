@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
 use crate::cli::console::{Console, existing_account};
@@ -14,7 +15,7 @@ use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
 use crate::device::DeviceState;
 use crate::id::AccountId;
-use crate::wire::ExportDevices;
+use crate::wire::{ExportDevices, ExportFormat};
 
 /// Export devices that show codes with their secrets, as an encrypted PSKC file
 ///
@@ -25,8 +26,8 @@ pub(in crate::cli) struct Export {
     /// The file to write, which must not be there yet
     file: PathBuf,
     /// The format
-    #[arg(long, value_parser = ["pskc"], default_value = "pskc")]
-    format: String,
+    #[arg(long, value_parser = formats(), default_value = "pskc")]
+    format: ExportFormat,
     /// The passphrase that encrypts the file, from a file or from standard input (-)
     #[arg(long, value_name = "FILE")]
     passphrase_file: PathBuf,
@@ -49,7 +50,7 @@ impl Export {
         self.meant
             .sure(&format!("the secrets of devices are written to {name}, encrypted"))?;
         let which = ExportDevices {
-            format: self.format.clone(),
+            format: self.format,
             passphrase: passphrase.into(),
             account: self.account.as_ref().map(|account| account.as_str().to_owned()),
             state: self.state.as_ref().map(|_| DeviceState::Unassigned),
@@ -68,4 +69,8 @@ impl Export {
         Ok(Report::new(document, format!("The devices are in {name}, encrypted."))
             .note("To read it elsewhere: twostep device import FILE --passphrase-file FILE"))
     }
+}
+
+fn formats() -> impl TypedValueParser<Value = ExportFormat> {
+    PossibleValuesParser::new(["pskc"]).map(|_| ExportFormat::Pskc)
 }
