@@ -68,6 +68,8 @@ pub(super) async fn import(
     headers: HeaderMap,
     body: Stream,
 ) -> Result<Json<Import>, Problem> {
+    // Others are answered before their file is received.
+    imports::must_administer_all(&caller)?;
     let dry_run = query.dry_run;
     let order = order(&state, query, &headers)?;
     let (pieces, file) = mpsc::channel(PIECES);

@@ -226,8 +226,8 @@ fn in_stock(caller: &Caller, serial: &str) -> Result<SerialNumber, Failure> {
     if sees { Ok(serial) } else { Err(Denied::NotFound("device").into()) }
 }
 
-/// A file may name any account.
-pub(super) fn must_administer_all(caller: &Caller) -> Result<(), Failure> {
+/// Refuses callers below an administrator of all accounts: a file may name any account.
+pub(crate) fn must_administer_all(caller: &Caller) -> Result<(), Failure> {
     caller.must_be(Role::Admin)?;
     match caller.scope {
         Scope::All => Ok(()),

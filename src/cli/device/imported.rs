@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::words;
 use crate::device::{DeviceState, MfaKind};
+use crate::otp::Algorithm;
 use crate::wire::{Import, ImportProblem, ImportedToken, Problem};
 
 /// The report of a file that was imported, or of a dry run.
@@ -45,15 +46,15 @@ fn table(rows: &[ImportedToken]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let headings =
-        ["PLACE", "SERIAL NUMBER", "ACCOUNT", "KIND", "PARAMETERS", "USED", "DRIFT", "BECOMES"];
+    let by_line = rows.iter().any(|token| token.line.is_some());
+    let place = if by_line { "LINE" } else { "ENTRY" };
+    let headings = [place, "SERIAL NUMBER", "ACCOUNT", "KIND", "USED", "DRIFT", "BECOMES"];
     let row = |token: &ImportedToken| {
         vec![
             token.line.or(token.entry).map_or_else(String::new, |place| place.to_string()),
             token.serial.to_string(),
             words::or_dash(token.account.as_ref()),
-            token.kind.name().to_owned(),
-            parameters(token),
+            kind(token),
             used(token),
             token.drift_steps.map_or_else(|| "-".to_owned(), |steps| format!("{steps:+}")),
             token.state.name().to_owned(),
@@ -62,12 +63,16 @@ fn table(rows: &[ImportedToken]) -> String {
     words::table(&headings, &rows.iter().map(row).collect::<Vec<Vec<String>>>())
 }
 
-fn parameters(token: &ImportedToken) -> String {
-    let algorithm = token.algorithm;
-    match token.period {
-        Some(period) => format!("{algorithm} {} {period}s", token.digits),
-        None => format!("{algorithm} {}", token.digits),
+/// The kind with its parameters; SHA-1 goes without saying, so that a line is short.
+fn kind(token: &ImportedToken) -> String {
+    let mut kind = format!("{} {}", token.kind.name(), token.digits);
+    if let Some(period) = token.period {
+        let _ = write!(kind, " {period}s");
     }
+    if token.algorithm != Algorithm::Sha1 {
+        let _ = write!(kind, " {}", token.algorithm);
+    }
+    kind
 }
 
 /// The next counter, or the last step.
@@ -75,7 +80,7 @@ fn used(token: &ImportedToken) -> String {
     match token.kind {
         _ if token.pair_needed => "not told".to_owned(),
         MfaKind::Hotp => words::or_dash(token.counter.map(|next| format!("next {next}"))),
-        _ => words::or_dash(token.watermark.map(|step| format!("step {step}"))),
+        _ => words::or_dash(token.watermark.map(|step| step.to_string())),
     }
 }
 
