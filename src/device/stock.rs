@@ -52,7 +52,11 @@ impl Device {
     }
 
     /// The name of its account in columns and seals: empty, as no account's is, if it has none.
-    #[cfg(feature = "verifier")]
+    #[cfg(any(
+        feature = "postgres",
+        feature = "sqlite",
+        all(feature = "testing", feature = "verifier")
+    ))]
     pub(crate) fn owner(&self) -> &str {
         self.account.as_ref().map_or("", AccountId::as_str)
     }
