@@ -340,7 +340,7 @@ mod tests {
             query_fault(&Query::<ListDevices>::try_from_uri(&uri).unwrap_err().body_text())
         };
         for (query, said) in [
-            ("state=31415926", "state: expected one of `pending`, `active`"),
+            ("state=31415926", "state: expected one of `unassigned`, `pending`"),
             ("kind=a`,%20expected%2031415926", "kind: expected one of `totp`"),
             ("limit=31415926535", "limit: number too large to fit in target type"),
             ("limit=-1", "limit: invalid digit found in string"),
