@@ -29,9 +29,11 @@ pub struct ImportDevices {
     pub drop_pins: bool,
     /// `import` takes tokens that have expired, or are not valid yet, too.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(inline))]
     pub expired: Option<Expired>,
     /// `ignore` takes a signed file although its signature is not checked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(inline))]
     pub signature: Option<Signature>,
     /// True for tokens of hardware, false for programs, where the file does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -110,6 +110,7 @@ fn what_succeeds(admin: &Client) {
         admin.get(path).is(200);
     }
     what_is_published(admin);
+    what_moves_devices(admin);
     admin.get(&token.path("")).is(200);
     admin.patch(&token.path(""), json!({"name": "a token"})).is(200);
     let pair = json!({"codes": token.pair()});
@@ -145,6 +146,18 @@ fn what_succeeds(admin: &Client) {
     admin.post("/v1/clock/accept", json!({})).is(200);
     admin.get("/v1/fleet/drift?within_days=90").is(200);
     admin.post("/v1/store/accept", json!({})).is(200);
+}
+
+/// A device goes into stock, to its owner, and out in a file.
+fn what_moves_devices(admin: &Client) {
+    let file = b"otpauth://totp/ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJR\n";
+    let report = admin.raw("POST", "/v1/devices/import", &[], file).is(200);
+    let serial = text(&report["tokens"][0]["serial"]);
+    let owner = json!({"account": "grace"});
+    admin.post(&format!("/v1/devices/{serial}/assign"), owner).is(200);
+    let order = json!({"format": "pskc", "passphrase": "p"});
+    assert_eq!(admin.post("/v1/devices/export", order).status, 200);
+    admin.delete("/v1/accounts/grace").is(204);
 }
 
 /// Public documents, and the metrics.

@@ -26,6 +26,8 @@ pub(crate) const ROLES: [Role; 3] = [Verifier, Enroller, Admin];
 pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/devices", Enroller, 201, &[NOT_THERE, THERE_ALREADY, TOO_MANY]),
     route("GET", "/v1/devices", Verifier, 200, &[]),
+    route("POST", "/v1/devices/import", Admin, 200, &[]),
+    route("POST", "/v1/devices/export", Admin, 200, &[]),
     route("GET", "/v1/devices/{serial}", Enroller, 200, &[NOT_THERE]),
     route("PATCH", "/v1/devices/{serial}", Enroller, 200, &[NOT_THERE]),
     route("DELETE", "/v1/devices/{serial}", Enroller, 204, &[NOT_THERE]),
@@ -40,6 +42,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/devices/{serial}/diagnose", Admin, 200, &[NOT_THERE]),
     route("POST", "/v1/devices/{serial}/deactivate", Enroller, 200, &[NOT_THERE]),
     route("POST", "/v1/devices/{serial}/unlock", Admin, 200, &[NOT_THERE]),
+    route("POST", "/v1/devices/{serial}/assign", Admin, 200, &[NOT_THERE]),
     route("GET", "/v1/fleet/drift", Admin, 200, &[]),
     route("GET", "/v1/accounts", Admin, 200, &[]),
     route("DELETE", "/v1/accounts/{account}", Admin, 204, &[NOT_THERE]),
@@ -127,6 +130,8 @@ impl Route {
             .replace("{policy}", "not-there");
         let body = match (self.method, self.path) {
             ("POST", "/v1/devices") => json!({"account": "nobody-here", "kind": "hotp"}),
+            ("POST", "/v1/devices/export") => json!({"format": "pskc", "passphrase": "p"}),
+            ("POST", path) if path.ends_with("/assign") => json!({"account": "nobody-here"}),
             ("GET", "/v1/devices") => return ("/v1/devices?account=nobody-here".to_owned(), None),
             ("PATCH", _) => json!({"name": "a name"}),
             ("POST", path)

@@ -16,6 +16,8 @@ use twostep::device::{DeviceState, MfaKind};
 use twostep::id::AccountId;
 use twostep::wire::*;
 
+use super::files::ask_about_files;
+
 /// Goes to JSON and back.
 fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: Value) -> T {
     let read: T = serde_json::from_value(document.clone())
@@ -96,6 +98,8 @@ fn request_bodies_round_trip_and_refuse_unknown_members() {
         "account": "a", "state": "active", "kind": "totp", "unused_since": TIME, "drift_above": 2,
         "search": "x", "limit": 1, "after": "b",
     }));
+    body::<ImportDevices>(json!({"format": "csv", "dry_run": true, "expired": "import"}));
+    body::<Assign>(json!({"account": "a"}));
     body::<Rename>(json!({"name": "n"}));
     body::<TwoCodes>(json!({"codes": ["1", "2"], "client": "d"}));
     body::<ListAccounts>(json!({"without_mfa": true, "search": "x", "limit": 1, "after": "b"}));
@@ -299,6 +303,7 @@ async fn ask_everything(client: &Client, serial: &str) {
         .unwrap_err();
     let _ = client.resync_device(&serial, ["123456", "654321"]).await.unwrap_err();
     let _ = client.diagnose_device(&serial, ["123456", "654321"]).await;
+    ask_about_files(client, &alice).await;
     client.device(&serial).await.unwrap();
     client.rename_device(&serial, &"n".parse().unwrap()).await.unwrap();
     client.all_devices(None, Some(DeviceState::Active)).await.unwrap();

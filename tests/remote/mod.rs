@@ -5,6 +5,7 @@
 mod between;
 mod client;
 mod contract;
+mod files;
 mod follow;
 mod python;
 mod races;

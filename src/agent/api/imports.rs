@@ -112,7 +112,7 @@ pub(super) async fn assign(
     post, path = "/v1/devices/export", tag = "devices", request_body = ExportDevices,
     responses(
         (status = 200, description = "the file", body = Vec<u8>,
-            content_type = "application/pskc+xml"),
+            content_type = "application/octet-stream"),
         super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
     ),
 )]
@@ -130,7 +130,7 @@ pub(super) async fn export(
     let account = account.map_err(|error| Problem::bad_input(error.to_string()))?;
     let order = exports::Order { passphrase, account, state: body.state };
     let file = File(exports::export(&state, &caller, order).await?);
-    let headers = [(CONTENT_TYPE, "application/pskc+xml"), (CACHE_CONTROL, "no-store")];
+    let headers = [(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-store")];
     Ok((headers, Stream::new(file)).into_response())
 }
 

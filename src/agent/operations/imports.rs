@@ -200,6 +200,7 @@ pub(crate) async fn assign(
     serial: &str,
     account: &str,
 ) -> Result<Device, Failure> {
+    caller.must_be(Role::Admin)?;
     let serial = in_stock(caller, serial)?;
     let account: AccountId = scope::account(state, caller, Role::Admin, account)?;
     let _lane = scope::lane(caller, &account).await;
