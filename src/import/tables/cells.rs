@@ -73,15 +73,24 @@ impl Row<'_> {
         })
     }
 
+    /// The kind that a cell names, of the column with that name; another one is a problem.
+    pub(super) fn oath_kind(&self, text: &str, column: &str) -> Result<TokenKind, Problem> {
+        match kind(text) {
+            KindCell::Oath(kind) => Ok(kind),
+            KindCell::Foreign => Err(self.foreign()),
+            KindCell::Unknown => Err(self.unknown_kind(column)),
+        }
+    }
+
     /// The problem of a token that shows no codes of OATH.
-    pub(super) fn foreign(&self) -> Problem {
+    fn foreign(&self) -> Problem {
         let detail = "the codes of this kind of token are none of OATH: leave it out with \
                       --skip-unsupported";
         self.problem(ProblemCode::Unsupported, detail)
     }
 
     /// The problem of a kind without meaning, in the column of that number.
-    pub(super) fn unknown_kind(&self, column: &str) -> Problem {
+    fn unknown_kind(&self, column: &str) -> Problem {
         let detail = format!("the {column} column is no kind of token: write TOTP or HOTP");
         self.problem(ProblemCode::Value, detail)
     }

@@ -9,7 +9,6 @@ use base64::{Engine, alphabet};
 use crate::import::found::Out;
 use crate::import::head::Head;
 use crate::import::names::{secret_of_base32, secret_of_hex};
-use crate::import::tables::cells::{KindCell, kind};
 use crate::import::tables::damage::Serials;
 use crate::import::tables::rows::{Row, Rows};
 use crate::import::{Problem, ProblemCode, Settings, Stop, Token, TokenKind};
@@ -151,11 +150,7 @@ impl Layout {
         let Some(cell) = self.at(Column::Kind).and_then(|at| row.filled(at)) else {
             return Ok(None);
         };
-        match kind(cell) {
-            KindCell::Oath(kind) => Ok(Some(kind)),
-            KindCell::Foreign => Err(row.foreign()),
-            KindCell::Unknown => Err(row.unknown_kind("kind")),
-        }
+        row.oath_kind(cell, "kind").map(Some)
     }
 }
 

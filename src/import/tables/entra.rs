@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::import::found::Out;
 use crate::import::head::Head;
 use crate::import::tables::damage::Serials;
+use crate::import::tables::each::each;
 use crate::import::tables::rows::{Row, Rows};
 use crate::import::tables::split::{Cells, Split, delimiter_of};
 use crate::import::{Problem, ProblemCode, Settings, Stop, Token, TokenKind};
@@ -28,20 +29,13 @@ pub(in crate::import) fn read(
     out: &mut Out<'_>,
 ) -> Result<(), Stop> {
     let mut rows = Rows::of(input, settings.delimiter);
-    let mut serials = Serials::new();
     let Some(header) = rows.next(out)? else { return Ok(()) };
     let Some(columns) = Columns::of(|at| header.cell(at), header.count()) else {
         let detail = "the first line has no columns `serial number` and `secret key`: keep the \
                       line of names that the vendor wrote";
         return Err(out.end(header.problem(ProblemCode::Syntax, detail)));
     };
-    while let Some(row) = rows.next(out)? {
-        match columns.token(&row, &mut serials) {
-            Ok(token) => out.token(token)?,
-            Err(problem) => out.problem(problem)?,
-        }
-    }
-    serials.end(out)
+    each(&mut rows, out, |row, serials| columns.token(row, serials))
 }
 
 /// Positions of the columns.

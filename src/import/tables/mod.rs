@@ -9,5 +9,6 @@ pub(super) mod yubico;
 
 mod cells;
 mod damage;
+mod each;
 mod rows;
 mod split;

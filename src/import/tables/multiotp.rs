@@ -7,6 +7,7 @@ use crate::import::found::Out;
 use crate::import::head::Head;
 use crate::import::tables::cells::{KindCell, kind};
 use crate::import::tables::damage::Serials;
+use crate::import::tables::each::each;
 use crate::import::tables::rows::{Row, Rows};
 use crate::import::tables::split::{Cells, Split, delimiter_of};
 use crate::import::{Problem, Settings, Stop, Token, TokenKind};
@@ -27,15 +28,7 @@ pub(in crate::import) fn read(
     settings: &Settings,
     out: &mut Out<'_>,
 ) -> Result<(), Stop> {
-    let mut rows = Rows::of(input, settings.delimiter);
-    let mut serials = Serials::new();
-    while let Some(row) = rows.next(out)? {
-        match token(&row, &mut serials) {
-            Ok(token) => out.token(token)?,
-            Err(problem) => out.problem(problem)?,
-        }
-    }
-    serials.end(out)
+    each(&mut Rows::of(input, settings.delimiter), out, token)
 }
 
 fn token(row: &Row<'_>, serials: &mut Serials) -> Result<Token, Problem> {
@@ -44,11 +37,7 @@ fn token(row: &Row<'_>, serials: &mut Serials) -> Result<Token, Problem> {
     }
     let serial = serials.take(row, SERIAL, SECRET)?;
     let of_serial = |problem: Problem| problem.of_serial(serial.as_deref());
-    let kind = match kind(row.cell(KIND)) {
-        KindCell::Oath(kind) => kind,
-        KindCell::Foreign => return Err(of_serial(row.foreign())),
-        KindCell::Unknown => return Err(of_serial(row.unknown_kind("third"))),
-    };
+    let kind = row.oath_kind(row.cell(KIND), "third").map_err(of_serial)?;
     let secret = row.secret_of_hex(SECRET).map_err(of_serial)?;
     let factor = row.number(FACTOR, "the period or counter").map_err(of_serial)?;
     let token = Token {
