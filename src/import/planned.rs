@@ -16,7 +16,7 @@ use crate::time::UnixTime;
 /// A token that may become a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// Its place in the file.
+    /// Place in the file.
     pub place: Place,
     /// The serial number; one is generated for a token without.
     pub serial: Option<SerialNumber>,
@@ -136,7 +136,7 @@ impl<'a> Checks<'a> {
         Ok(Factor::Totp(TotpState { parameters, watermark, doubtful: None, clock }))
     }
 
-    /// What is known of the clock: an offset that was measured, or the day on which it was set.
+    /// The model of the clock: by an offset that was measured, or the day on which it was set.
     fn clock(&self, token: &Token, parameters: &Totp) -> Result<ClockModel, Wrong> {
         if let Some(clock) = &token.clock {
             return serde_json::from_str(clock).map_err(|_| {
@@ -259,21 +259,23 @@ fn device_name(text: &str) -> Option<DeviceName> {
 }
 
 fn digits_of(count: u64) -> Result<Digits, Wrong> {
-    let digits = u8::try_from(count).ok().and_then(|count| Digits::try_from(count).ok());
-    digits.ok_or_else(|| {
-        let detail = format!(
-            "codes of {count} digits are not supported, 6 to 8 are; leave the token out with \
-             --skip-unsupported"
-        );
-        (ProblemCode::Unsupported, detail)
-    })
+    supported::<u8, Digits>(count, "digits", "6 to 8")
 }
 
 fn step_size_of(seconds: u64) -> Result<TimeStepSize, Wrong> {
-    let size = u16::try_from(seconds).ok().and_then(|size| TimeStepSize::try_from(size).ok());
-    size.ok_or_else(|| {
+    supported::<u16, TimeStepSize>(seconds, "seconds", "10 to 120")
+}
+
+/// A parameter of codes from a number of the file, if tokens with it can be verified.
+fn supported<N, T>(number: u64, unit: &str, range: &str) -> Result<T, Wrong>
+where
+    N: TryFrom<u64>,
+    T: TryFrom<N>,
+{
+    let parameter = N::try_from(number).ok().and_then(|number| T::try_from(number).ok());
+    parameter.ok_or_else(|| {
         let detail = format!(
-            "codes of {seconds} seconds are not supported, 10 to 120 are; leave the token out with \
+            "codes of {number} {unit} are not supported, {range} are; leave the token out with \
              --skip-unsupported"
         );
         (ProblemCode::Unsupported, detail)

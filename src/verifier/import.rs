@@ -77,17 +77,11 @@ impl Import {
         &mut self,
         tokens: &[Planned],
     ) -> Result<Vec<Result<Imported, Problem>>, Error> {
-        let mut looked = Vec::with_capacity(tokens.len());
+        let mut imported = Vec::with_capacity(tokens.len());
         for token in tokens {
-            looked.push(match self.imported(token).await? {
-                Err(problem) => Err(problem),
-                Ok(imported) => match self.taken(token, &imported.device).await? {
-                    Some(problem) => Err(problem),
-                    None => Ok(imported),
-                },
-            });
+            imported.push(self.imported(token).await?);
         }
-        Ok(looked)
+        self.unless_taken(tokens, imported).await
     }
 
     /// Stages tokens, all of them or none, and returns the devices that they become; the problems
@@ -233,15 +227,15 @@ impl Import {
         Ok(self.accounts.get_mut(account).expect("it was just inserted"))
     }
 
-    /// The problems of a batch that the store refused.
-    async fn blamed(
-        &mut self,
+    /// The devices of tokens, each with the problem that the store has with it instead.
+    async fn unless_taken(
+        &self,
         tokens: &[Planned],
         imported: Vec<Result<Imported, Problem>>,
     ) -> Result<Vec<Result<Imported, Problem>>, Error> {
-        let mut blamed = Vec::with_capacity(tokens.len());
+        let mut judged = Vec::with_capacity(tokens.len());
         for (token, imported) in tokens.iter().zip(imported) {
-            blamed.push(match imported {
+            judged.push(match imported {
                 Err(problem) => Err(problem),
                 Ok(imported) => match self.taken(token, &imported.device).await? {
                     Some(problem) => Err(problem),
@@ -249,6 +243,16 @@ impl Import {
                 },
             });
         }
+        Ok(judged)
+    }
+
+    /// The problems of a batch that the store refused.
+    async fn blamed(
+        &self,
+        tokens: &[Planned],
+        imported: Vec<Result<Imported, Problem>>,
+    ) -> Result<Vec<Result<Imported, Problem>>, Error> {
+        let mut blamed = self.unless_taken(tokens, imported).await?;
         // The rows of another import are seen by no question.
         if blamed.iter().all(Result::is_ok)
             && let Some(first) = blamed.first_mut()
