@@ -18,7 +18,7 @@ use crate::wire::{Assign, Device, ExportDevices, Import, ImportDevices};
 /// A file of tokens.
 #[derive(Clone, Debug)]
 pub struct TokenFile {
-    /// Its bytes.
+    /// The file's bytes.
     pub bytes: Bytes,
     /// The key of an encrypted file, as text.
     pub key: Option<Secret>,

@@ -22,7 +22,7 @@ enum Encoding {
     Utf16Big,
 }
 
-/// What is wrong with a line.
+/// A fault of a line.
 enum BadLine {
     TooLong,
     Nul,

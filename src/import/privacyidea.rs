@@ -1,6 +1,6 @@
 //! Exports of privacyIDEA: `pi-tokenjanitor find export`, a JSON list encrypted as a Fernet token.
 //!
-//! Its sources are public. The counter of an event token is the next one, that of a time token the
+//! The sources are public. The counter of an event token is the next one, that of a time token the
 //! last step accepted (after a resynchronisation one more: the safe end). `timeShift` is seconds
 //! between the beginning of the step shown and the time, half a step too low on average.
 

@@ -7,7 +7,7 @@ use crate::import::Place;
 /// A reason not to import a file. The text never holds a secret, a key or a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Its place; `None` for the file as a whole.
+    /// Place in the file; `None` for the file as a whole.
     pub place: Option<Place>,
     /// The serial number of the entry, where it is known and certainly one.
     pub serial: Option<String>,
@@ -47,9 +47,9 @@ codes! {
     FormatRefused = "format_refused",
     /// The file is not what its format demands.
     Syntax = "syntax",
-    /// Something of the file is larger than any honest one has.
+    /// A part of the file is larger than any honest one has.
     TooLarge = "too_large",
-    /// Something that no honest file has: a document type, an entity, compressed bytes.
+    /// Content that no honest file has: a document type, an entity, compressed bytes.
     Hostile = "hostile",
     /// The file is encrypted, and no key or passphrase was given.
     KeyNeeded = "key_needed",
@@ -71,7 +71,7 @@ codes! {
     Name = "name_malformed",
     /// A number, date or parameter is not one.
     Value = "value_malformed",
-    /// Neither the file nor a flag says what kind of token it is.
+    /// The kind of token is told by no flag and not by the file.
     KindMissing = "kind_missing",
     /// Well-formed, but no token that twostep verifies.
     Unsupported = "unsupported",

@@ -1,4 +1,4 @@
-//! What the operator says beside a file.
+//! Settings that the operator gives beside a file.
 
 use crate::secret::Secret;
 use crate::time::UnixTime;

@@ -8,7 +8,7 @@ use crate::time::UnixTime;
 /// secret may be too short, the serial number no serial number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
-    /// Its place in the file.
+    /// Place in the file.
     pub place: Place,
     /// The serial number.
     pub serial: Option<String>,

@@ -107,13 +107,13 @@ pub enum Write {
         seen: Revision,
     },
     /// Gives a device of no account, if its revision is still `seen`, to an account that is there.
-    /// It starts above all that removed devices had consumed, as an inserted one does.
+    /// The device starts above all that removed devices had consumed, as an inserted one does.
     AssignDevice {
         /// The revision it was judged from.
         seen: Revision,
         /// The device after the change, with its account.
         device: Device,
-        /// Its seed, sealed for that account.
+        /// The seed, sealed for that account.
         seed: Option<Sealed>,
     },
     /// Adds devices to an import, which begins with its first ones and ends when nothing was added

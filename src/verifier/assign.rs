@@ -46,7 +46,7 @@ impl Verifier {
                 },
             };
             let device = stock.device.clone().assigned(account.clone(), given(seen.as_ref()));
-            // A device that a restore put back in stock may have been somebody's meanwhile.
+            // A device that a restore put back in stock may have had an owner meanwhile.
             let restored = self.restored_at().await?.filter(|at| *at >= device.created_at);
             let device = match restored {
                 Some(at) => device.assigned_after_restore(at),

@@ -150,7 +150,7 @@ impl hyper::body::Body for File {
     }
 }
 
-/// Hands the body on, piece by piece, as long as somebody reads it.
+/// Hands the body on, piece by piece, to the reader of the file.
 async fn forward(mut body: Stream, pieces: mpsc::Sender<Piece>) -> Result<(), Problem> {
     let mut length = 0_u64;
     loop {

@@ -26,7 +26,7 @@ pub(crate) struct Order {
     pub(crate) skip_unsupported: bool,
 }
 
-/// What became of a file.
+/// The outcome of an import.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) format: Option<Format>,
@@ -40,7 +40,7 @@ pub(crate) struct Outcome {
     pub(crate) tokens: Vec<Imported>,
     /// All tokens by the state of their devices.
     pub(crate) states: States,
-    /// What was left out on purpose.
+    /// Entries that were left out on purpose.
     pub(crate) notes: Vec<(Option<Place>, String)>,
 }
 

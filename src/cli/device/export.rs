@@ -19,8 +19,8 @@ use crate::wire::{ExportDevices, ExportFormat};
 
 /// Export devices that show codes with their secrets, as an encrypted PSKC file
 ///
-/// Secrets, counters, drift and what was used are in the file. Whoever has it and its passphrase
-/// can make codes of every device in it. The audit log has a row of it.
+/// Secrets, counters, drift and what was used are in the file. The file and its
+/// passphrase together make codes of every device in it. The audit log has a row of it.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Export {
     /// The file to write, which must not be there yet

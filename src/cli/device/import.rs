@@ -60,10 +60,10 @@ pub(in crate::cli) struct Import {
     /// Take a signed file although its signature is not checked: ignore
     #[arg(long, value_parser = ["ignore"])]
     signature: Option<String>,
-    /// They are tokens of hardware, where the file does not say it
+    /// Tokens are of hardware, where the file does not say it
     #[arg(long, conflicts_with = "software")]
     hardware: bool,
-    /// They are programs, where the file does not say it
+    /// Tokens are programs, where the file does not say it
     #[arg(long)]
     software: bool,
     /// The kind, where the file does not say it

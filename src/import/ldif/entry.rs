@@ -19,7 +19,7 @@ pub(super) struct Entries<'a> {
 
 /// An entry.
 pub(super) struct Entry {
-    /// Its first line.
+    /// First line of the entry.
     pub(super) place: Place,
     attributes: Vec<(String, Zeroizing<Vec<u8>>)>,
 }

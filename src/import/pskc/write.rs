@@ -77,7 +77,7 @@ impl<'a> PskcWriter<'a> {
     /// unpredictable bytes.
     ///
     /// # Errors
-    /// Those of `out` and of `random`.
+    /// Errors of `out` and of `random`.
     pub fn begin(
         out: &'a mut dyn Write,
         passphrase: &Secret,
@@ -114,7 +114,7 @@ impl<'a> PskcWriter<'a> {
     /// Writes a device.
     ///
     /// # Errors
-    /// Those of the output and of the random numbers.
+    /// Errors of the output and of the random numbers.
     pub fn add(&mut self, device: &Exported) -> io::Result<()> {
         let serial = escaped(&device.serial);
         let (sealed, code) = self.sealed(&device.secret)?;
@@ -150,7 +150,7 @@ impl<'a> PskcWriter<'a> {
     /// Ends the container.
     ///
     /// # Errors
-    /// Those of the output.
+    /// Errors of the output.
     pub fn end(self) -> io::Result<()> {
         self.out.write_all(b"</pskc:KeyContainer>\n")?;
         self.out.flush()

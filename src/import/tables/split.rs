@@ -17,7 +17,7 @@ pub(super) enum Split {
     Whole,
     /// A quotation mark is open at the end.
     Open,
-    /// Something follows a closing quotation mark.
+    /// Text follows a closing quotation mark.
     Odd,
 }
 

@@ -1,6 +1,6 @@
 //! Backups of FreeOTP+.
 //!
-//! Its sources are public: a secret is a list of signed bytes, and the counter is the one that was
+//! The sources are public: a secret is a list of signed bytes, and the counter is the one that was
 //! used last.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Exports of Proton Authenticator, plain.
 //!
-//! Its core is public: an entry is a URI and a name.
+//! The core is public: an entry is a URI and a name.
 
 use std::io::BufRead;
 

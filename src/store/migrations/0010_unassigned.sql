@@ -29,5 +29,5 @@ CREATE INDEX devices_by_kind ON devices (kind, serial);
 CREATE INDEX devices_pending ON devices (created_at) WHERE state = 'pending';
 CREATE INDEX devices_by_seed_key ON devices (seed_key) WHERE seed_key IS NOT NULL;
 CREATE UNIQUE INDEX devices_by_fingerprint ON devices (fingerprint) WHERE fingerprint IS NOT NULL;
--- Two serial numbers that differ in capitals alone are told apart by nobody who reads them.
+-- Serial numbers that differ in capitals alone look the same to people.
 CREATE INDEX devices_by_folded_serial ON devices (lower(serial));

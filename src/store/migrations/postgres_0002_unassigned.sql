@@ -6,5 +6,5 @@ ALTER TABLE devices ADD CONSTRAINT devices_state_check
     CHECK (state IN ('unassigned', 'pending', 'active', 'disabled', 'locked')) NOT VALID;
 ALTER TABLE devices ADD CONSTRAINT devices_owner_check CHECK ((account = '') = (state = 'unassigned')) NOT VALID;
 
--- Two serial numbers that differ in capitals alone are told apart by nobody who reads them.
+-- Serial numbers that differ in capitals alone look the same to people.
 CREATE INDEX devices_by_folded_serial ON devices (lower(serial));
