@@ -67,6 +67,11 @@ impl Origin {
         }
     }
 
+    /// Returns whether the origin is of `https`.
+    pub fn is_secure(&self) -> bool {
+        matches!(&self.0, Kind::Web { secure: true, .. })
+    }
+
     /// Returns whether the origin is an app's.
     pub fn is_app(&self) -> bool {
         self.host().is_none()
@@ -103,7 +108,7 @@ impl OriginPattern {
         OriginPattern { origin: Origin(kind), any_port: true }
     }
 
-    pub(super) fn matches(&self, origin: &Origin) -> bool {
+    pub(crate) fn matches(&self, origin: &Origin) -> bool {
         match (&self.origin.0, &origin.0) {
             (
                 Kind::Web { secure, host, .. },

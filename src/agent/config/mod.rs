@@ -6,6 +6,7 @@
 //! machine.
 
 mod accounts;
+mod console;
 mod events;
 mod forward;
 mod load;
@@ -24,6 +25,7 @@ pub use crate::agent::events::{EventKind, WebhookUrl};
 pub use crate::agent::program::Program;
 pub use crate::wire::Role;
 pub use accounts::{AccountsConfig, Fold};
+pub use console::{ConsoleConfig, ConsoleService, ReceivePath, ServiceName};
 pub use events::EventsConfig;
 pub use forward::{ForwardConfig, SignIn};
 pub use load::ConfigError;
@@ -117,6 +119,8 @@ pub struct Config {
     pub policy_file: Option<PathBuf>,
     /// Answers to proxies beside yes and no.
     pub forward: ForwardConfig,
+    /// Pages for people.
+    pub console: ConsoleConfig,
     /// Rights of local users. The first rule that matches decides.
     #[serde(rename = "peer")]
     pub peers: Vec<PeerRule>,
@@ -332,6 +336,7 @@ impl Default for Config {
             policies: PolicySet::default(),
             policy_file: None,
             forward: ForwardConfig::default(),
+            console: ConsoleConfig::default(),
             peers: Vec::new(),
         }
     }

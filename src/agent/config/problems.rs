@@ -21,6 +21,7 @@ impl Config {
         problems.extend(self.presence.hook.as_ref().and_then(|hook| hook.problem("presence.hook")));
         problems.extend(self.relying_party(SystemClock.read().wall).err());
         problems.extend(self.events.problems());
+        problems.extend(self.console_problems());
         problems
     }
 
