@@ -6,6 +6,7 @@
 //! time.
 
 mod cusum;
+mod histogram;
 mod quantiles;
 mod survey;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod words;
 mod world;
 
 pub use cusum::{Direction, Shift};
+pub use histogram::{BINS, Histogram, WIDTH};
 pub use quantiles::{LEVELS, Quantiles};
 pub use survey::{Group, Listed, MOST_LISTED, Survey, Surveyor};
 pub use token::{Attention, Model, Token};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::device::Batch;
+use crate::fleet::histogram::Histogram;
 use crate::fleet::quantiles::Quantiles;
 use crate::fleet::token::{Attention, Model, Token};
 use crate::time::UnixTime;
@@ -18,6 +19,8 @@ pub struct Survey {
     pub tokens: u64,
     /// Distances of their clocks from ours, in seconds; positive if they are ahead.
     pub offset: Quantiles,
+    /// The same distances, counted.
+    pub histogram: Histogram,
     /// Rates of their clocks, in parts per million.
     pub rate: Quantiles,
     /// Half-widths of their windows, in steps.
@@ -119,6 +122,7 @@ impl Surveyor {
         Survey {
             at: self.at,
             tokens: u64::try_from(offset.len()).unwrap_or(u64::MAX),
+            histogram: Histogram::of(&offset),
             offset: Quantiles::of(offset),
             rate: Quantiles::of(rate),
             half_width: Quantiles::of(self.half_width),
@@ -196,6 +200,7 @@ mod tests {
         assert_eq!(groups, [("AC2600", 101), ("AC2700", 20)]);
         assert!((survey.groups[0].rate.median() - 5.0).abs() < 1e-5);
         assert!((survey.groups[1].offset.median() - 60.0).abs() < 1e-5);
+        assert_eq!(survey.histogram.thirds(), [0, 101, 20]);
         assert!(survey.attention.is_empty(), "{:?}", survey.attention);
     }
 
