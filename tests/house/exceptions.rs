@@ -85,11 +85,14 @@ pub(crate) const LONG: &[(&str, &str)] = &[
     ("tests/webauthn/authentication.rs", SUBJECT),
     ("tests/config/mod.rs", SUBJECT),
     ("tests/store/strays.rs", SUBJECT),
+    ("src/agent/console/english.rs", WORDS),
+    ("src/agent/console/german.rs", WORDS),
 ];
 
 const STORY: &str = "one story: each step needs the state that the steps before it made";
 const TABLE: &str = "one table of cases, an arm or a row for each";
 const CONTRACT: &str = "one rule of the store's contract, read in order";
 const INPUTS: &str = "independent inputs of one specified computation";
+const WORDS: &str = "all words of one language, a line or two for each";
 const STEPS: &str = "the steps of one specification in its order";
 const SUBJECT: &str = "one subject with its fixtures, which a second file would have to share";
