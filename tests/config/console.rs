@@ -11,8 +11,8 @@ fn console(before: &str, more: &str) -> Vec<String> {
 
 const FITTING: &str = "rp_id = \"example.com\"\norigins = [\"https://mfa.example.com\"]";
 
-const SERVICE: &str = "[[console.service]]\nname = \"Orders\"\norigin = \"https://orders.example.com\"\n\
-    receive = \"/mfa\"\naudience = \"orders\"\n";
+const SERVICE: &str = "[[console.service]]\nname = \"Orders\"\n\
+    origin = \"https://orders.example.com\"\nreceive = \"/mfa\"\naudience = \"orders\"\n";
 
 #[test]
 fn a_console_stands_on_an_origin_of_security_keys() {
