@@ -1,6 +1,7 @@
 //! Shared by the tests: agents, stores, people with their tokens, simulated keys, a browser.
 
 pub mod agent;
+pub mod canaries;
 pub mod careless;
 pub mod chromium;
 pub mod device;
@@ -23,6 +24,7 @@ pub mod random;
 mod reads;
 pub mod restore;
 pub mod scratch;
+pub mod sealed_vaults;
 pub mod sockets;
 pub mod stored;
 pub mod test_store;

@@ -5,77 +5,16 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use test_support::agent::Agent;
+use test_support::canaries::Canaries;
 use test_support::http::{Answer, Client};
 use test_support::people::{api_key, text};
 use twostep::otp::{Algorithm, Counter, Digits, Hotp, Seed};
 use twostep::testing::SimulatedToken;
 
 use super::{TCP, admin};
-
-/// Secrets by what they are.
-#[derive(Default)]
-struct Canaries(Vec<(&'static str, Vec<u8>)>);
-
-impl Canaries {
-    fn keep(&mut self, what: &'static str, secret: impl AsRef<[u8]>) {
-        self.0.push((what, secret.as_ref().to_vec()));
-    }
-
-    /// The places and encodings in which a secret is found.
-    fn found_in(&self, places: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
-        let mut found = Vec::new();
-        for (what, secret) in &self.0 {
-            for (form, needle) in forms(secret) {
-                let finder =
-                    |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
-                let holds = places.iter().filter(|(_, bytes)| finder(bytes));
-                found.extend(holds.map(|(place, _)| format!("{what} as {form} in {place}")));
-            }
-        }
-        found
-    }
-}
-
-/// The secret in the forms in which it might be written down.
-fn forms(secret: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut forms = vec![("raw".to_owned(), secret.to_vec())];
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    let base32 = |alphabet| base32::encode(alphabet, secret);
-    for (name, text) in [
-        ("hex", hex.clone()),
-        ("HEX", hex.to_uppercase()),
-        ("base32", base32(base32::Alphabet::Rfc4648 { padding: false })),
-        ("lower base32", base32(base32::Alphabet::Rfc4648Lower { padding: false })),
-        ("Crockford", base32(base32::Alphabet::Crockford)),
-        ("base64", STANDARD_NO_PAD.encode(secret)),
-        ("base64url", URL_SAFE_NO_PAD.encode(secret)),
-    ] {
-        forms.push((name.to_owned(), text.into_bytes()));
-    }
-    // As a list of numbers, which is how Debug shows bytes; and what an encoder makes of a secret
-    // behind one or two other bytes.
-    forms.push((
-        "numbers".to_owned(),
-        format!("{secret:?}").trim_matches(['[', ']']).as_bytes().to_vec(),
-    ));
-    for before in 1..=2usize {
-        let encoded = STANDARD_NO_PAD.encode([&vec![0; before][..], secret].concat());
-        let whole = (secret.len() + before) / 3 * 4;
-        forms.push((
-            format!("base64 behind {before}"),
-            encoded.as_bytes()[before + 1..whole].to_vec(),
-        ));
-    }
-    let reversed: Vec<_> = forms
-        .iter()
-        .map(|(form, bytes)| (format!("{form}, reversed"), bytes.iter().rev().copied().collect()))
-        .collect();
-    forms.extend(reversed);
-    forms
-}
 
 /// Answers that must hold no secret: refusals, lists, metrics.
 #[derive(Default)]
@@ -135,18 +74,7 @@ fn no_secret_leaks_and_a_planted_one_is_found() {
     assert_eq!(canaries.found_in(&places), Vec::<String>::new());
 
     // The search would have found them: each, in each form.
-    for (what, secret) in &canaries.0 {
-        for (form, needle) in forms(secret) {
-            let planted = BTreeMap::from([(
-                "here".to_owned(),
-                [&b"\x00before"[..], &needle, b"after"].concat(),
-            )]);
-            assert!(
-                canaries.found_in(&planted).contains(&format!("{what} as {form} in here")),
-                "{what} {form}"
-            );
-        }
-    }
+    canaries.are_found_where_planted();
 }
 
 /// Use of every kind of secret, rightly and wrongly.

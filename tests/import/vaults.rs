@@ -1,12 +1,7 @@
 //! Vaults of authenticator apps and password managers.
 
-use std::fmt::Write as _;
-
-use aes_gcm::aead::{Aead, KeyInit};
-use aes_gcm::{Aes256Gcm, Key, Nonce};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::Hmac;
+use test_support::sealed_vaults;
+use test_support::sealed_vaults::COSTS;
 use twostep::import::{Format, Place, ProblemCode, Settings, TokenKind};
 use twostep::otp::Algorithm;
 use twostep::secret::Secret;
@@ -74,7 +69,7 @@ pub(super) fn plain_files() -> Vec<Vec<u8>> {
 
 /// Encrypted files, each with the number of bytes that decide how much work it is.
 pub(super) fn sealed_files() -> Vec<(usize, Vec<u8>)> {
-    sealed_vaults()
+    vaults_with_passphrase()
         .map(|(format, file)| (if format == Format::AndOtp { 4 } else { 0 }, file))
         .into()
 }
@@ -157,75 +152,23 @@ fn freeotp_plus_has_signed_bytes_and_the_last_counter() {
     }
 }
 
-/// Ciphertext and tag.
-fn sealed(key: [u8; 32], nonce: [u8; 12], plain: &[u8]) -> Vec<u8> {
-    let cipher = Aes256Gcm::new(&Key::<Aes256Gcm>::from(key));
-    cipher.encrypt(&Nonce::from(nonce), plain).unwrap()
-}
-
 fn with_passphrase(passphrase: &str) -> Settings {
     Settings { passphrase: Some(Secret::from(passphrase.as_bytes())), ..settings() }
 }
 
-/// A 2FAS backup under the passphrase "quay side".
 fn sealed_twofas() -> String {
-    let mut key = [0; 32];
-    pbkdf2::pbkdf2::<Hmac<sha2::Sha256>>(b"quay side", &[7; 256], 10_000, &mut key).unwrap();
-    let text = sealed(key, [5; 12], filled(TWOFAS).as_bytes());
-    let parts = [text, vec![7; 256], vec![5; 12]].map(|part| STANDARD.encode(part));
-    format!(r#"{{"services":[],"schemaVersion":4,"servicesEncrypted":"{}"}}"#, parts.join(":"))
-        .replace('/', r"\/")
+    sealed_vaults::twofas(&filled(TWOFAS))
 }
 
 fn sealed_andotp(iterations: u32) -> Vec<u8> {
-    let mut key = [0; 32];
-    let work = iterations.min(70_000);
-    pbkdf2::pbkdf2::<Hmac<sha1::Sha1>>(b"quay side", &[7; 12], work, &mut key).unwrap();
-    let text = sealed(key, [5; 12], filled(ANDOTP).as_bytes());
-    [&iterations.to_be_bytes()[..], &[7; 12], &[5; 12], &text].concat()
+    sealed_vaults::andotp(&filled(ANDOTP), iterations)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
-}
-
-/// An Aegis vault with a slot of the phone, one of another passphrase and one of "quay side".
 fn sealed_aegis(costs: &str) -> String {
-    let slot = |passphrase: &str, key: [u8; 32]| {
-        let mut wrap = [0; 32];
-        let params = scrypt::Params::new(4, 8, 1).unwrap();
-        scrypt::scrypt(passphrase.as_bytes(), &[9; 32], &params, &mut wrap).unwrap();
-        let text = sealed(wrap, [1; 12], &key);
-        let (key, tag) = text.split_at(32);
-        format!(
-            r#"{{"type":1,"uuid":"x","key":"{}","key_params":{{"nonce":"{}","tag":"{}"}},{costs},
-            "salt":"{}","repaired":true,"is_backup":false}}"#,
-            hex(key),
-            hex(&[1; 12]),
-            hex(tag),
-            hex(&[9; 32]),
-        )
-    };
-    let text = sealed([3; 32], [2; 12], filled(AEGIS).as_bytes());
-    let (text, tag) = text.split_at(text.len() - 16);
-    format!(
-        r#"{{"version":1,"header":{{"slots":[
-        {{"type":2,"uuid":"y","key":"00","key_params":{{"nonce":"00","tag":"00"}}}},{},{}],
-        "params":{{"nonce":"{}","tag":"{}"}}}},"db":"{}"}}"#,
-        slot("another", [4; 32]),
-        slot("quay side", [3; 32]),
-        hex(&[2; 12]),
-        hex(tag),
-        STANDARD.encode(text).replace('/', r"\/"),
-    )
+    sealed_vaults::aegis(&filled(AEGIS), costs)
 }
 
-const COSTS: &str = r#""n":16,"r":8,"p":1"#;
-
-fn sealed_vaults() -> [(Format, Vec<u8>); 3] {
+fn vaults_with_passphrase() -> [(Format, Vec<u8>); 3] {
     [
         (Format::Aegis, sealed_aegis(COSTS).into_bytes()),
         (Format::TwoFas, sealed_twofas().into_bytes()),
@@ -235,7 +178,7 @@ fn sealed_vaults() -> [(Format, Vec<u8>); 3] {
 
 #[test]
 fn encrypted_vaults_open_with_their_passphrase_alone() {
-    for (format, file) in sealed_vaults() {
+    for (format, file) in vaults_with_passphrase() {
         println!("{format}");
         assert_both(read_with(None, &file, &with_passphrase("quay side")), format);
         let wrong = read_with(None, &file, &with_passphrase("quayside"));
@@ -263,7 +206,7 @@ fn altered_vaults_answer_as_to_a_wrong_passphrase() {
     }
     let aegis = sealed_aegis(COSTS);
     let altered = aegis.replace(
-        &format!(r#""nonce":"{}""#, hex(&[2; 12])),
+        &format!(r#""nonce":"{}""#, "02".repeat(12)),
         r#""nonce":"030303030303030303030303""#,
     );
     let read = read_with(None, &altered, &with_passphrase("quay side"));
@@ -311,7 +254,7 @@ fn costs_beyond_limits_are_refused_before_work() {
 fn keys_nonces_and_tags_of_another_size_are_refused() {
     let settings = with_passphrase("quay side");
     let aegis = sealed_aegis(COSTS);
-    let nonce = hex(&[2; 12]);
+    let nonce = "02".repeat(12);
     let short = &nonce[2..];
     let tail = |text: &str| text.replace(&nonce, short);
     let no_params = aegis.replace(r#""params":{"#, r#""params":null,"other":{"#);
