@@ -24,9 +24,11 @@ pub(super) fn bytes(
     limit: usize,
     out: &mut Out<'_>,
 ) -> Result<Zeroizing<Vec<u8>>, Stop> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(FIRST));
+    // One byte more than the limit tells that the file is too long.
+    let most = limit.saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FIRST.min(most)));
     loop {
-        let free = bytes.capacity().saturating_sub(bytes.len());
+        let free = bytes.capacity().min(most).saturating_sub(bytes.len());
         let free = u64::try_from(free).unwrap_or(u64::MAX);
         if (&mut *input).take(free).read_to_end(&mut bytes)? == 0 {
             return Ok(bytes);
@@ -36,14 +38,15 @@ pub(super) fn bytes(
             let detail = format!("the file has more than {mib} MiB: export it in parts");
             return Err(out.end(Problem::of_file(ProblemCode::TooLarge, detail)));
         }
-        grow(&mut bytes);
+        grow(&mut bytes, most);
     }
 }
 
-/// Makes room in a full buffer, and wipes the smaller one.
-pub(super) fn grow(bytes: &mut Zeroizing<Vec<u8>>) {
+/// Makes room in a full buffer, for at most so many bytes, and wipes the smaller one.
+pub(super) fn grow(bytes: &mut Zeroizing<Vec<u8>>, most: usize) {
     if bytes.len() == bytes.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(bytes.len().saturating_mul(2).max(64)));
+        let room = bytes.len().saturating_mul(4).max(64).min(most);
+        let mut larger = Zeroizing::new(Vec::with_capacity(room));
         larger.extend_from_slice(bytes);
         *bytes = larger;
     }

@@ -115,7 +115,7 @@ impl<'t> Visitor<'t> for SignedBytesVisitor {
         while let Some(number) = list.next_element::<i16>()? {
             let byte = i8::try_from(number).map(i8::cast_unsigned);
             let byte = byte.or_else(|_| u8::try_from(number));
-            whole::grow(&mut bytes);
+            whole::grow(&mut bytes, whole::VAULT);
             bytes.push(byte.map_err(|_| S::Error::custom("no byte"))?);
         }
         Ok(SignedBytes(Secret::new(std::mem::take(&mut bytes))))
