@@ -114,6 +114,11 @@ pub(super) fn unsettled(conn: &Connection) -> Result<bool, Fault> {
     Ok(read::one::<i64>(conn, sql::IMPORT_UNSETTLED, [])?.is_some())
 }
 
+/// True while rows of accounts are staged in a published import.
+pub(super) fn accounts_unsettled(conn: &Connection) -> Result<bool, Fault> {
+    Ok(read::one::<i64>(conn, sql::STAGED_WITH_ACCOUNTS, [])?.is_some())
+}
+
 /// True if an earlier holder of this chain left an import.
 pub(super) fn is_left(conn: &Connection, chain: ChainId) -> Result<bool, Fault> {
     Ok(read::one::<i64>(conn, sql::IMPORT_OF_CHAIN, [chain.0])?.is_some())
@@ -158,9 +163,13 @@ pub(super) fn settle_accounts_of(conn: &Connection, change: &Change) -> Result<(
                 settle_account(conn, account.id.as_str())?;
             }
             Write::ExpectAccount { account, .. } => settle_account(conn, account.as_str())?,
-            Write::InsertDevice { device, .. }
-            | Write::UpdateDevice { device, .. }
-            | Write::AssignDevice { device, .. } => settle_account(conn, device.owner())?,
+            Write::InsertDevice { device, .. } | Write::UpdateDevice { device, .. } => {
+                settle_account(conn, device.owner())?;
+            }
+            Write::AssignDevice { device, .. } => {
+                settle_serial(conn, device.serial.as_str())?;
+                settle_account(conn, device.owner())?;
+            }
             Write::ExpectDevice { serial, .. } | Write::DropPending { serial, .. } => {
                 settle_serial(conn, serial.as_str())?;
             }
@@ -179,14 +188,19 @@ pub(super) fn settle_accounts_of(conn: &Connection, change: &Change) -> Result<(
 }
 
 fn settle_serial(conn: &Connection, serial: &str) -> Result<(), Fault> {
-    match read::one::<String>(conn, sql::STAGED_OWNER, [serial])? {
-        Some(account) => settle_account(conn, &account),
+    let found: Option<(i64, String)> = conn
+        .prepare_cached(sql::STAGED_PUBLISHED)?
+        .query_row([serial], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match found {
+        Some((number, account)) if account.is_empty() => move_row(conn, number),
+        Some((_, account)) => settle_account(conn, &account),
         None => Ok(()),
     }
 }
 
 fn settle_account(conn: &Connection, account: &str) -> Result<(), Fault> {
-    // Devices of no account may be many, and are seen once their import is settled.
+    // Devices of no account may be many, and are moved one by one.
     if account.is_empty() {
         return Ok(());
     }

@@ -214,8 +214,16 @@ impl SqliteStore {
         read.await.unwrap_or_else(|error| Err(Error::Unavailable(error.to_string())))
     }
 
-    /// Waits until published imports are rows like all others: lists read nothing else.
+    /// Waits until devices of accounts are rows like all others, whose accounts count them.
     async fn settled(&self) -> Result<(), Error> {
+        while self.here(imports::accounts_unsettled)? {
+            self.done(Work::Settle).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until published imports are rows like all others.
+    async fn all_settled(&self) -> Result<(), Error> {
         while self.here(imports::unsettled)? {
             self.done(Work::Settle).await?;
         }

@@ -1,5 +1,7 @@
 //! Reads.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Params};
 use serde::de::DeserializeOwned;
@@ -135,19 +137,28 @@ pub(super) fn devices(conn: &Connection, list: &DeviceList) -> Result<Vec<Device
     let used = list.not_used_since.map(|since| stored(since.0));
     let drift = list.drift_of_at_least.map(stored);
     let (account, prefix) = (list.account.as_ref(), list.account_prefix.as_deref());
-    let all = |sql, from: Option<&str>, above: Option<Above>| {
-        bodies(conn, sql, (after, list.limit, from, above, state, kind, used, drift))
-    };
-    match (account, prefix) {
-        (Some(account), Some(prefix)) if !account.as_str().starts_with(prefix) => Ok(Vec::new()),
-        (Some(account), _) => all(sql::DEVICES_OF_ACCOUNT, Some(account.as_str()), None),
-        (None, Some(prefix)) => {
-            all(sql::DEVICES_UNDER_PREFIX, Some(prefix), Some(Above::prefix(prefix)))
+    let (sql, from) = match (account, prefix) {
+        (Some(account), Some(prefix)) if !account.as_str().starts_with(prefix) => {
+            return Ok(Vec::new());
         }
-        (None, None) if state.is_some() => all(sql::DEVICES_IN_STATE, None, None),
-        (None, None) if kind.is_some() => all(sql::DEVICES_OF_KIND, None, None),
-        (None, None) => all(sql::DEVICES, None, None),
+        (Some(account), _) => (sql::DEVICES_OF_ACCOUNT, Some(account.as_str())),
+        (None, Some(prefix)) => (sql::DEVICES_UNDER_PREFIX, Some(prefix)),
+        (None, None) if state.is_some() => (sql::DEVICES_IN_STATE, None),
+        (None, None) if kind.is_some() => (sql::DEVICES_OF_KIND, None),
+        (None, None) => (sql::DEVICES, None),
+    };
+    let above = || prefix.filter(|_| account.is_none()).map(Above::prefix);
+    let all = |sql| bodies(conn, sql, (after, list.limit, from, above(), state, kind, used, drift));
+    if one::<i64>(conn, sql::IMPORT_PUBLISHED, [])?.is_none() {
+        return all(sql);
     }
+    // A row that is moved between the two reads is found twice, and counts as moved.
+    let staged: Vec<Device> = all(sql::DEVICES_STAGED)?;
+    let devices = staged.into_iter().chain(all(sql)?);
+    let devices: BTreeMap<SerialNumber, Device> =
+        devices.map(|device| (device.serial.clone(), device)).collect();
+    let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
+    Ok(devices.into_values().take(limit).collect())
 }
 
 pub(super) fn count_devices(conn: &Connection, state: DeviceState) -> Result<u64, Fault> {

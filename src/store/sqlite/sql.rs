@@ -88,15 +88,22 @@ statements! {
         body = ?4, seed = ?5, seed_key = ?6 WHERE serial = ?1";
     DEVICE_UNASSIGNED = concat!(
         "SELECT revision, body, seed, ", intact!(devices), " FROM devices
-        WHERE serial = ?1 AND account = ''"
+        WHERE serial = ?1 AND account = ''
+        UNION ALL SELECT revision, body, seed, ", intact!(staged), " = 1 AND
+            (SELECT ", intact!(imports), " = 1 FROM imports WHERE number = staged.import)
+            FROM staged WHERE serial = ?1 AND account = ''
+            AND import IN (SELECT number FROM imports WHERE state = 'published')"
     );
     DEVICE_SPELT_ALIKE = "SELECT serial FROM devices WHERE lower(serial) = lower(?1) LIMIT 1";
     DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
     /// Lists of devices take the same parameters: after, limit, account or the range of a prefix,
     /// state, kind, not used since, drift of at least. Last use and drift are read from the body:
     /// an index of them would cost every accepted code a write.
-    DEVICES_COUNT = "SELECT count(*) FROM devices INDEXED BY devices_by_state
-        WHERE state = ?1";
+    DEVICES_COUNT = "SELECT
+        (SELECT count(*) FROM devices INDEXED BY devices_by_state WHERE state = ?1)
+        + (SELECT count(*) FROM staged
+            WHERE import IN (SELECT number FROM imports WHERE state = 'published')
+            AND body ->> '$.state' = ?1)";
     DEVICES = "SELECT body FROM devices WHERE serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6
         IS NULL OR kind = ?6)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
@@ -114,6 +121,15 @@ statements! {
         ORDER BY serial LIMIT ?2";
     DEVICES_OF_ACCOUNT = "SELECT body FROM devices WHERE account = ?3 AND serial > ?1 AND (?5 IS
         NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+        AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
+        AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
+        ORDER BY serial LIMIT ?2";
+    /// Devices of published imports whose rows are not moved yet, in the order of every list.
+    DEVICES_STAGED = "SELECT body FROM staged WHERE serial > ?1
+        AND +import IN (SELECT number FROM imports WHERE state = 'published')
+        AND (?3 IS NULL OR +account = ?3 OR (+account >= ?3 AND +account < ?4 AND account <> ''))
+        AND (?5 IS NULL OR body ->> '$.state' = ?5)
+        AND (?6 IS NULL OR body ->> ('$.factor.' || ?6) IS NOT NULL)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
         AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
         ORDER BY serial LIMIT ?2";
@@ -153,8 +169,11 @@ statements! {
         FROM staged WHERE serial = ?1";
     STAGED_WITH_FINGERPRINT = "SELECT import NOT IN
         (SELECT number FROM imports WHERE state = 'dropped') FROM staged WHERE fingerprint = ?1";
-    STAGED_OWNER = "SELECT account FROM staged WHERE serial = ?1
+    STAGED_PUBLISHED = "SELECT number, account FROM staged WHERE serial = ?1
         AND import IN (SELECT number FROM imports WHERE state = 'published')";
+    /// True of a published import that has accounts.
+    STAGED_WITH_ACCOUNTS = "SELECT 1 FROM staged WHERE account > ''
+        AND +import IN (SELECT number FROM imports WHERE state = 'published') LIMIT 1";
     STAGED_OF_IMPORT = "SELECT number FROM staged WHERE import = ?1 LIMIT ?2";
     STAGED_OF_ACCOUNT = "SELECT number FROM staged WHERE account = ?1
         AND import IN (SELECT number FROM imports WHERE state = 'published')";

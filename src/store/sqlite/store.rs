@@ -55,15 +55,12 @@ impl Store for SqliteStore {
     }
 
     fn unassigned<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<Enrolled>> {
-        Box::pin(async move {
-            self.settled().await?;
-            self.here(|conn| read::unassigned(conn, serial))
-        })
+        Box::pin(async move { self.here(|conn| read::unassigned(conn, serial)) })
     }
 
     fn spelt_alike<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<SerialNumber>> {
         Box::pin(async move {
-            self.settled().await?;
+            self.all_settled().await?;
             self.here(|conn| read::spelt_alike(conn, serial))
         })
     }
@@ -90,10 +87,7 @@ impl Store for SqliteStore {
     }
 
     fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
-        Box::pin(async move {
-            self.settled().await?;
-            self.elsewhere(move |conn| read::devices(conn, &list)).await
-        })
+        Box::pin(self.elsewhere(move |conn| read::devices(conn, &list)))
     }
 
     fn count_devices(&self, state: DeviceState) -> Answer<'_, u64> {
