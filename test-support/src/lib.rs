@@ -14,6 +14,7 @@ pub mod keeper;
 pub mod keyring;
 pub mod negatives;
 pub mod others;
+pub mod pam_host;
 pub mod patroni;
 pub mod people;
 pub mod pin;
