@@ -175,6 +175,14 @@ pub struct Tombstone {
     pub generation: u64,
 }
 
+impl Tombstone {
+    /// True if the device was in use before its removal.
+    pub fn was_in_use(&self) -> bool {
+        // The removal of a device that was activated is a generation of its own.
+        self.generation > 0
+    }
+}
+
 impl Device {
     /// A new device: pending, or active at once if nothing is left to prove (recovery codes, and
     /// security keys, which their registration proved).

@@ -89,6 +89,8 @@ codes! {
     SerialTaken = "serial_taken",
     /// A device has the secret.
     SecretTaken = "secret_taken",
+    /// A device that was in use here, and was removed, had the serial number or the secret.
+    Removed = "removed",
     /// The token needs an account, and has none.
     AccountMissing = "account_missing",
     /// The account has as many devices as it may have.

@@ -79,7 +79,7 @@ pub use task::Task;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use crate::device::{Added, Device, DeviceState, MfaKind};
+use crate::device::{Added, Device, DeviceState, MfaKind, Tombstone};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{ClockModel, Totp};
 use crate::time::UnixTime;
@@ -155,6 +155,13 @@ pub trait Store: Send + Sync {
         fingerprint: Fingerprint,
         except: &'a SerialNumber,
     ) -> Answer<'a, Option<SerialNumber>>;
+
+    /// Tombstones of removed devices with this serial number, this fingerprint or an alias of it.
+    fn tombstones<'a>(
+        &'a self,
+        serial: &'a SerialNumber,
+        fingerprint: Fingerprint,
+    ) -> Answer<'a, Vec<Tombstone>>;
 
     /// Accounts in the order of their names, without the removed ones.
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>>;

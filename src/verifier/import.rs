@@ -96,7 +96,7 @@ impl Import {
         let mut imported = Vec::with_capacity(tokens.len());
         for token in tokens {
             imported.push(match self.imported(token).await? {
-                Ok(imported) => match self.spelt_alike(token, &imported.device).await? {
+                Ok(imported) => match self.known(token, &imported.device).await? {
                     Some(problem) => Err(problem),
                     None => Ok(imported),
                 },
@@ -265,6 +265,29 @@ impl Import {
         Ok(blamed)
     }
 
+    /// The problem of a token whose serial number a device has, in any spelling, or that was in use
+    /// here.
+    async fn known(&self, token: &Planned, device: &Device) -> Result<Option<Problem>, Error> {
+        match self.spelt_alike(token, device).await? {
+            None => self.removed(token, device).await,
+            problem => Ok(problem),
+        }
+    }
+
+    /// The problem of a token that was in use here, and was removed. What was consumed of it stays
+    /// consumed in any case.
+    async fn removed(&self, token: &Planned, device: &Device) -> Result<Option<Problem>, Error> {
+        let fingerprints = self.verifier.keys().await?.fingerprints(&token.seed);
+        for fingerprint in std::iter::once(fingerprints.first).chain(fingerprints.others) {
+            let store = &self.verifier.core.store;
+            let removed = store.tombstones(&device.serial, fingerprint).await?;
+            if let Some(removed) = removed.iter().find(|removed| removed.was_in_use()) {
+                return Ok(Some(was_removed(token, &removed.serial)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The problem of a token whose serial number a device has, in any spelling.
     async fn spelt_alike(
         &self,
@@ -297,7 +320,7 @@ impl Import {
                 ));
             }
         }
-        Ok(None)
+        self.removed(token, device).await
     }
 }
 
@@ -323,6 +346,15 @@ fn serial_taken(token: &Planned, serial: &SerialNumber, taken: &SerialNumber) ->
         (ProblemCode::SerialCase, detail)
     };
     Problem::at(token.place, code, detail).of_serial(Some(serial.as_str()))
+}
+
+fn was_removed(token: &Planned, removed: &SerialNumber) -> Problem {
+    let detail = format!(
+        "the device {removed}, which had this serial number or secret, was in use here and was \
+         removed: take the token out of the file; to bring it back, enrol it with device add"
+    );
+    let problem = Problem::at(token.place, ProblemCode::Removed, detail);
+    problem.of_serial(token.serial.as_ref().map(SerialNumber::as_str))
 }
 
 fn full(token: &Planned, account: &AccountId, most: usize) -> Problem {

@@ -27,6 +27,14 @@ macro_rules! plain_reads {
             $ask!(self.holder(fingerprint, except))
         }
 
+        fn tombstones<'a>(
+            &'a self,
+            serial: &'a SerialNumber,
+            fingerprint: Fingerprint,
+        ) -> Answer<'a, Vec<Tombstone>> {
+            $ask!(self.tombstones(serial, fingerprint))
+        }
+
         fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
             $ask!(self.accounts(list))
         }

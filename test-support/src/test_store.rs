@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use twostep::device::{Device, DeviceState};
+use twostep::device::{Device, DeviceState, Tombstone};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,

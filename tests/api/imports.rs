@@ -190,6 +190,52 @@ fn hostile_files_leave_nothing() {
     assert_eq!(serials(&admin, ""), [""; 0]);
 }
 
+/// A token that was in use here and was removed is named. One that never was is imported again.
+#[test]
+fn a_token_that_was_in_use_and_removed_is_a_problem() {
+    let agent = Agent::start(TCP);
+    let admin = admin(&agent);
+    let file = table(&["800001", "800002"]);
+    import(&admin, "", &file).is(200);
+    for serial in ["800001", "800002"] {
+        admin.delete(&format!("/v1/devices/{serial}")).is(204);
+    }
+    import(&admin, "", &file).is(200);
+    admin.post("/v1/devices/800001/assign", json!({"account": "alice"})).is(200);
+    let codes = [-30, 0].map(|ahead| app(&secret(0)).off_by(ahead).text_at(now()));
+    admin.post("/v1/devices/800001/activate", json!({"codes": codes})).is(200);
+    for serial in ["800001", "800002"] {
+        admin.delete(&format!("/v1/devices/{serial}")).is(204);
+    }
+    let before = (serials(&admin, ""), actions(&admin));
+    // The serial number alone, and the secret alone.
+    let renamed = table(&["900001", "800002"]);
+    let moved = table(&["800002", "800001"]).replace(&secret(0), &secret(5));
+    for (file, line) in [(&file, 2), (&renamed, 2), (&moved, 3)] {
+        for query in ["", "?dry_run=true"] {
+            let answer = import(&admin, query, file).json();
+            let problems = answer["problems"].as_array().unwrap();
+            assert_eq!(problems.len(), 1, "{answer}");
+            assert_eq!(
+                (&problems[0]["code"], &problems[0]["line"]),
+                (&json!("removed"), &json!(line))
+            );
+            let detail = problems[0]["detail"].as_str().unwrap();
+            assert!(detail.contains("the device 800001"), "{detail}");
+        }
+    }
+    assert_eq!((serials(&admin, ""), actions(&admin)), before);
+    // The way back: what was used of it stays used.
+    let again = json!({
+        "account": "bob", "kind": "totp", "serial": "800001", "secret": secret(0)
+    });
+    admin.post("/v1/devices", again).is(201);
+    let used = json!({"codes": codes});
+    admin
+        .post("/v1/devices/800001/activate", used)
+        .refused(403, "InvalidAuthenticationCode");
+}
+
 /// A client that goes away in the middle of its file leaves nothing, and the same file is imported
 /// afterwards.
 #[test]

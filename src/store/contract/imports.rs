@@ -141,6 +141,12 @@ pub async fn an_imported_device_starts_above_what_was_consumed(store: Arc<dyn St
     let seen = enrolled(&store, "alice", "GAHT00000001").await;
     let tombstone = seen.device.tombstone(NOW);
     made(&store, [Write::RemoveDevice { seen: seen.revision, tombstone }]).await;
+    for (name, seed, removed) in
+        [("GAHT00000001", 9, 1), ("GAHT00000009", 1, 1), ("GAHT00000009", 9, 0)]
+    {
+        let found = store.tombstones(&serial(name), Fingerprint([seed; 32])).await;
+        assert_eq!(answered(found).len(), removed, "{name} and seed {seed}");
+    }
     let device = totp("GAHT00000001", "alice", Some(10));
     made(&store, stage(IMPORT, NOW, vec![staged(&device, 1)])).await;
     made(&store, publish(1)).await;

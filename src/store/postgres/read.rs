@@ -3,6 +3,7 @@
 use super::columns::{column, from_json};
 use super::fault::corrupt;
 use super::reader::Reader;
+use crate::device::Tombstone;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::columns::{stored, unsigned};
 use crate::store::{
@@ -61,6 +62,17 @@ pub(super) async fn holder(
 ) -> Result<Option<SerialNumber>, Error> {
     let row = reader.first(HOLDER, &[&fingerprint.as_slice(), &except.as_str()]).await?;
     row.map(|row| serial_number(column("a device", &row, 0)?)).transpose()
+}
+
+/// The tombstones of this serial number, and of the secret with this fingerprint.
+pub(super) async fn tombstones(
+    reader: &Reader,
+    serial: &SerialNumber,
+    Fingerprint(fingerprint): Fingerprint,
+) -> Result<Vec<Tombstone>, Error> {
+    let rows = reader.rows(TOMBSTONES, &[&serial.as_str(), &fingerprint.as_slice()]).await?;
+    let what = "a tombstone";
+    rows.iter().map(|row| from_json(what, column(what, row, 0)?)).collect()
 }
 
 pub(super) async fn single_use(
@@ -189,6 +201,14 @@ const HOLDER: &str = "WITH own AS (SELECT $1::bytea AS fingerprint
         UNION ALL SELECT s.serial FROM staged s JOIN alike USING (fingerprint)
             JOIN imports i ON i.number = s.import WHERE i.state <> 'dropped') AS holders
     WHERE serial <> $2 ORDER BY serial LIMIT 1";
+
+const TOMBSTONES: &str = "WITH own AS (SELECT $2::bytea AS fingerprint
+        UNION SELECT alias FROM fingerprint_aliases WHERE fingerprint = $2),
+    alike AS (SELECT fingerprint FROM own
+        UNION SELECT a.fingerprint FROM fingerprint_aliases a
+            JOIN own ON a.alias = own.fingerprint)
+    SELECT body FROM tombstones WHERE serial = $1
+    UNION ALL SELECT body FROM tombstones JOIN alike USING (fingerprint) WHERE serial <> $1";
 
 const SINGLE_USE: &str = "SELECT account, kind, body, expires_at FROM single_use
     WHERE id = $1 AND expires_at > $2 AND NOT consumed";

@@ -1,7 +1,7 @@
 //! The methods of a store, each with the connection that it needs.
 
 use super::{PostgresStore, audit, audit_check, lists, read, revocations, secrets};
-use crate::device::{Device, DeviceState};
+use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
@@ -82,6 +82,14 @@ impl Store for PostgresStore {
         except: &'a SerialNumber,
     ) -> Answer<'a, Option<SerialNumber>> {
         reads!(self, |reader| read::holder(reader, fingerprint, except))
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        serial: &'a SerialNumber,
+        fingerprint: Fingerprint,
+    ) -> Answer<'a, Vec<Tombstone>> {
+        reads!(self, |reader| read::tombstones(reader, serial, fingerprint))
     }
 
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::work::{Done, Work};
 use super::{SqliteStore, audit, audit_check, keys, read, revoked, row, sql};
-use crate::device::{Device, DeviceState};
+use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::columns::{stored, unsigned};
 use crate::store::{
@@ -77,6 +77,20 @@ impl Store for SqliteStore {
         except: &'a SerialNumber,
     ) -> Answer<'a, Option<SerialNumber>> {
         Box::pin(async move { self.here(|conn| read::holder(conn, fingerprint, except)) })
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        serial: &'a SerialNumber,
+        fingerprint: Fingerprint,
+    ) -> Answer<'a, Vec<Tombstone>> {
+        Box::pin(async move {
+            self.here(|conn| {
+                let alike = read::fingerprints_alike(conn, Some(fingerprint))?;
+                let found = read::tombstones(conn, serial.as_str(), &alike)?;
+                Ok(found.into_iter().map(|(_, tombstone)| tombstone).collect())
+            })
+        })
     }
 
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
