@@ -5,6 +5,7 @@ mod browser;
 mod config;
 mod local;
 mod remote;
+mod token_files;
 mod transport;
 
 /// The agent that [`test_support::agent::Agent`] starts: this program, run again.

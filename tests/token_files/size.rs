@@ -1,0 +1,99 @@
+//! Large files: the time and memory that an import takes, and what callers beside it notice.
+//!
+//! `TWOSTEP_IMPORT_TOKENS` says how many tokens a file has (1,500). From 100,000 on, the time and
+//! the waits of callers are judged too: on a quiet machine, with a release build.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{Token, enrol};
+
+use super::measured::{forget_peak, peak, resident};
+use super::{admin, container, count, import, number, table};
+
+const PASSPHRASE: &str = "of a large delivery";
+
+/// KiB above an agent that only verifies.
+const MOST_MEMORY: u64 = 100 * 1_024;
+
+#[test]
+fn a_large_container_leaves_memory_and_callers_alone() {
+    let tokens = number("TWOSTEP_IMPORT_TOKENS", 1_500);
+    measure("container", tokens, &container(tokens, PASSPHRASE));
+}
+
+#[test]
+fn a_large_table_leaves_memory_and_callers_alone() {
+    let tokens = number("TWOSTEP_IMPORT_TOKENS", 1_500);
+    measure("table", tokens, table(tokens).as_bytes());
+}
+
+fn measure(name: &str, tokens: u32, file: &[u8]) {
+    let agent = Agent::start("");
+    let admin = admin(&agent).waiting(Duration::from_secs(600));
+    let mut token = enrol(&admin, "ina");
+    let caller = super::admin(&agent);
+    let alone = Instant::now();
+    let mut waits = Vec::new();
+    while alone.elapsed() < Duration::from_secs(2) {
+        waits.push(verify(&mut token, &caller));
+    }
+    let alone = waits_of(waits);
+    let idle = resident(&agent);
+    forget_peak(&agent);
+    let over = AtomicBool::new(false);
+    let (took, listed, beside) = thread::scope(|scope| {
+        let verifying = scope.spawn(|| {
+            let mut waits = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                waits.push(verify(&mut token, &caller));
+            }
+            waits_of(waits)
+        });
+        let headers = [("X-Twostep-Import-Passphrase", &*STANDARD.encode(PASSPHRASE))];
+        let began = Instant::now();
+        let report = import(&admin, "", &headers, file).is(200);
+        let took = began.elapsed();
+        assert_eq!((&report["imported"], &report["format"]), (&tokens.into(), &report["format"]));
+        let began = Instant::now();
+        let page = admin.get("/v1/devices?limit=100").is(200);
+        let listed = began.elapsed();
+        assert_eq!(page["devices"].as_array().unwrap().len(), 100);
+        over.store(true, Ordering::Relaxed);
+        (took, listed, verifying.join().unwrap())
+    });
+    let memory = peak(&agent).saturating_sub(idle);
+    println!(
+        "{name}: {tokens} tokens, {} bytes, in {took:?}, a list in {listed:?}, {memory} KiB above \
+         {idle}; a verification {:?} at the median and {:?} at p99 alone, {:?} and {:?} beside it",
+        file.len(),
+        alone.0,
+        alone.1,
+        beside.0,
+        beside.1
+    );
+    assert_eq!(count(&admin), tokens + 1);
+    assert!(memory <= MOST_MEMORY, "{memory} KiB above {idle}");
+    if tokens >= 100_000 {
+        assert!(took <= Duration::from_secs(10), "{took:?}");
+        assert!(beside.1 <= alone.1 * 3, "{beside:?} and not {alone:?}");
+    }
+}
+
+fn verify(token: &mut Token, caller: &Client) -> Duration {
+    let began = Instant::now();
+    token.session(caller, "ina");
+    began.elapsed()
+}
+
+/// The median and the 99th percentile.
+fn waits_of(mut waits: Vec<Duration>) -> (Duration, Duration) {
+    waits.sort_unstable();
+    let at = |percent: usize| waits[(waits.len() * percent / 100).min(waits.len() - 1)];
+    (at(50), at(99))
+}
