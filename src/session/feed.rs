@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use crate::id::AccountId;
-use crate::session::revocations::{Entries, Payload};
+use crate::session::revocations::{Entries, Payload, Place};
 use crate::session::signing::Cached;
 use crate::session::{Issuer, LONGEST_LIFETIME, Lifetime, revocations};
-use crate::store::{self, Marks, RevocationLimits, Revocations};
+use crate::store::{self, ListPlace, Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Verifier};
 
@@ -111,10 +111,11 @@ impl RevocationFeed {
         let same = known.filter(|known| known.made.may_stay(now)).map(|known| known.made.clone());
         // Megabytes are written, hashed and signed: no work for a thread that others wait for.
         let made = tokio::task::spawn_blocking(move || {
+            let place = revoked.place.map(place);
             let entries = entries(&issuer, revoked, most);
             match same.filter(|same| *same.entries == entries) {
                 Some(same) => Ok(same),
-                None => Made::new(&keys, issuer, entries, now),
+                None => Made::new(&keys, issuer, (place, entries), now),
             }
         });
         let made = made.await.unwrap_or_else(|error| {
@@ -127,10 +128,15 @@ impl RevocationFeed {
 }
 
 impl Made {
-    /// Signs a list of these entries.
-    fn new(keys: &Cached, issuer: String, entries: Entries, now: UnixTime) -> Result<Made, Error> {
-        let payload =
-            Payload { iss: issuer, iat: now.0, exp: now.plus(Lifetime::LONGEST).0, entries };
+    /// Signs a list of these entries, read at this place.
+    fn new(
+        keys: &Cached,
+        issuer: String,
+        (place, entries): (Option<Place>, Entries),
+        now: UnixTime,
+    ) -> Result<Made, Error> {
+        let exp = now.plus(Lifetime::LONGEST).0;
+        let payload = Payload { iss: issuer, iat: now.0, exp, place, entries };
         let text = keys.sign(revocations::TYP, &payload)?.as_str().to_owned();
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&text)));
         let list = Arc::new(PublishedList { text, etag });
@@ -143,10 +149,16 @@ impl Made {
     }
 }
 
+/// The place of a list as it is published: the store has a name that says nothing of its id.
+fn place(place: ListPlace) -> Place {
+    let ListPlace { store, epoch, number } = place;
+    Place { store: URL_SAFE_NO_PAD.encode(Sha256::digest(store)), epoch, number }
+}
+
 /// The entries of a list, with at most `most` accounts. Accounts are given latest first, with one
 /// more than fits.
 fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
-    let Revocations { accounts, devices, sessions, folded, ending } = revoked;
+    let Revocations { accounts, devices, sessions, folded, ending, .. } = revoked;
     let time = |mark: Option<UnixTime>| mark.map_or(0, |time| time.0);
     let mut marks: HashMap<AccountId, (u64, u64)> = accounts
         .into_iter()

@@ -241,8 +241,8 @@ impl Shared {
         let list = RevocationList::verify(text, &keys, &self.issuer.name, now)
             .map_err(RemoteFault::Revocations)?;
         let mut known = self.known();
-        // An older list is a replay.
-        if known.list.as_ref().is_none_or(|old| old.issued_at() <= list.issued_at()) {
+        // An older list is a replay, or of an agent that reads the store a little later.
+        if known.list.as_ref().is_none_or(|old| !list.is_before(old)) {
             known.standing.revocations_at = Some(list.issued_at());
             known.list = Some(Arc::new(list));
             known.etag = answer.headers.get(ETAG).cloned();

@@ -28,6 +28,7 @@ pub struct RevocationList {
     issued_at: UnixTime,
     expires_at: UnixTime,
     signed_with: String,
+    place: Option<Place>,
     before: Option<UnixTime>,
     ending: Option<UnixTime>,
     accounts: HashMap<Digest32, Mark>,
@@ -75,8 +76,20 @@ pub(super) struct Payload {
     pub(super) iss: String,
     pub(super) iat: u64,
     pub(super) exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<Place>,
     #[serde(flatten)]
     pub(super) entries: Entries,
+}
+
+/// The place of a list in the issuer's store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// The name of the store: places of different stores have no order.
+    pub(super) store: String,
+    pub(super) epoch: u64,
+    /// Rises in its epoch with every revocation.
+    pub(super) number: u64,
 }
 
 /// The entries of a list.
@@ -138,6 +151,7 @@ impl RevocationList {
             issued_at: UnixTime(payload.iat),
             expires_at: UnixTime(payload.exp),
             signed_with: opened.key.kid().to_owned(),
+            place: payload.place,
             before: before.map(UnixTime),
             ending: ending.map(UnixTime),
             accounts: marks.collect::<Option<_>>().ok_or(BadList::Malformed)?,
@@ -162,6 +176,20 @@ impl RevocationList {
     /// The id of the key that signed it.
     pub fn signed_with(&self) -> &str {
         &self.signed_with
+    }
+
+    /// Returns whether this list is older than `other`, of the same issuer.
+    ///
+    /// Lists of one store go by their places in it, since the agents that date them have clocks
+    /// which differ; lists of one place, without a place or of two stores go by their dates.
+    pub fn is_before(&self, other: &RevocationList) -> bool {
+        if let (Some(this), Some(that)) = (&self.place, &other.place)
+            && this.store == that.store
+            && (this.epoch, this.number) != (that.epoch, that.number)
+        {
+            return (this.epoch, this.number) < (that.epoch, that.number);
+        }
+        self.issued_at < other.issued_at
     }
 
     /// Returns whether the list is older than `most`, or has expired; or `now` is long before its

@@ -56,8 +56,8 @@ pub use open_error::OpenError;
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, PostgresOptions, PostgresStore};
 pub use records::{
-    Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Marks, Resealable, Revision,
-    RevocationLimits, Revocations, SigningKeyRecord, SingleUse,
+    Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, ListPlace, Marks, Resealable,
+    Revision, RevocationLimits, Revocations, SigningKeyRecord, SingleUse,
 };
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use restore::{ExportedRows, ReadLog, Restore, Restored};

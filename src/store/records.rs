@@ -114,9 +114,24 @@ pub struct RevocationLimits {
     pub sessions: u32,
 }
 
+/// The place of a list of revocations among all lists of one store. Of two lists of a store, the
+/// one with the later place knows every revocation of the other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListPlace {
+    /// The store's id.
+    pub store: [u8; 16],
+    /// The store's epoch, which a restore raises.
+    pub epoch: u64,
+    /// A number that rises with revocations, and with nothing else: lists are public, and a count
+    /// of other changes would tell how many codes are judged.
+    pub number: u64,
+}
+
 /// Revocations that may still matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
+    /// The place of this list; none in a store of one machine, whose clock orders its lists.
+    pub place: Option<ListPlace>,
     /// Accounts that were revoked, with their marks.
     pub accounts: Vec<(AccountId, Marks)>,
     /// Devices of accounts, there or removed, with their marks.

@@ -69,7 +69,10 @@ pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Proble
 /// Revocations, as a signed list (JWS, `typ: mfa-revocations+jwt`) for services that validate
 /// contexts without asking the agent.
 ///
-/// Claims: `iss`, `iat`, `exp`; `accounts`, by base64url(SHA-256(iss ‖ 0 ‖ sub)): contexts with
+/// Claims: `iss`, `iat`, `exp`; `place`, if agents of many machines share the store: of two lists
+/// with one `place.store`, the one with the higher `place.epoch`, or the higher `place.number` in
+/// it, is the newer one, whatever their `iat` say; `accounts`, by
+/// base64url(SHA-256(iss ‖ 0 ‖ sub)): contexts with
 /// an `iat` up to the first number are dead, and those with a `gen` below the second; `devices`, by
 /// base64url(SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ mfa_serial)): those up to that `iat`, and in
 /// `device_generations` those with a lower `mfa_gen` (absent: 0); `sessions`: the `jti` of single

@@ -69,6 +69,8 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         a_revoked_session_stays_revoked,
         what_was_revoked_is_listed_by_its_time,
         revocations_are_counted_and_folded_by_account,
+        a_list_of_revocations_has_a_place_among_all,
+        lists_of_revocations_grow_with_their_place,
         signing_keys_are_put_and_dropped,
         api_keys_are_put_and_revoked,
         the_control_version_rises_with_every_key,

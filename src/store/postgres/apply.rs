@@ -32,11 +32,14 @@ pub(super) async fn make(
     chain: ChainId,
     change: &Change,
 ) -> Result<Committed, Fault> {
-    let mut applying = Applying { conn, chain, counts: Counts::default() };
+    let mut applying = Applying { conn, chain, counts: Counts::default(), revokes: false };
     for write in &change.writes {
         applying.write(write).await?;
     }
     applying.count_devices().await?;
+    if applying.revokes {
+        applying.run(sql::REVOCATIONS_CHANGED, &[]).await?;
+    }
     committed(conn, change.account.as_ref()).await
 }
 
@@ -45,6 +48,8 @@ struct Applying<'a> {
     /// The audit chain of the lane, which imports name.
     chain: ChainId,
     counts: Counts,
+    /// The list of revocations is another one after this change.
+    revokes: bool,
 }
 
 impl Applying<'_> {
@@ -85,7 +90,7 @@ impl Applying<'_> {
     }
 
     /// Rows beside accounts and devices.
-    async fn beside(&self, write: &Write) -> Result<(), Fault> {
+    async fn beside(&mut self, write: &Write) -> Result<(), Fault> {
         match write {
             Write::AddSingleUse(item) => self.add_single_use(item).await,
             Write::KeepNewest { account, kind, most } => {
@@ -100,9 +105,11 @@ impl Applying<'_> {
             Write::RevokeSession { account, session_id, expires_at, at } => {
                 let (expires_at, at) = (stored(expires_at.0), stored(at.0));
                 let values: Values<'_> = &[session_id, &expires_at, &account.as_str(), &at];
+                self.revokes = true;
                 self.run(sql::SESSION_REVOKE, values).await
             }
             Write::FoldRevocations { account } => {
+                self.revokes = true;
                 self.run(sql::SESSIONS_FOLD, &[&account.as_str()]).await?;
                 self.run(sql::DEVICE_MARKS_FOLD, &[&account.as_str()]).await
             }
@@ -126,20 +133,23 @@ impl Applying<'_> {
         }
     }
 
-    async fn create_account(&self, account: &Account) -> Result<(), Fault> {
+    async fn create_account(&mut self, account: &Account) -> Result<(), Fault> {
         let AccountColumns { generation, revoked_before, removed, body } =
             AccountColumns::of(account, to_json(account)?);
         let id = account.id.as_str();
+        self.revokes |= revoked_before.is_some();
         let values: Values<'_> = &[&id, &generation, &revoked_before, &removed, &body];
         self.one(sql::ACCOUNT_INSERT, values).await
     }
 
-    async fn update_account(&self, seen: Revision, account: &Account) -> Result<(), Fault> {
+    async fn update_account(&mut self, seen: Revision, account: &Account) -> Result<(), Fault> {
         let AccountColumns { generation, revoked_before, removed, body } =
             AccountColumns::of(account, to_json(account)?);
         let (id, seen) = (account.id.as_str(), stored(seen.0));
         let values: Values<'_> = &[&id, &seen, &generation, &revoked_before, &removed, &body];
-        self.one(sql::ACCOUNT_UPDATE, values).await
+        let moved: Option<bool> = self.conn.first(sql::ACCOUNT_UPDATE, values).await?;
+        self.revokes |= moved.ok_or(Fault::Conflict(Conflict::Revision))?;
+        Ok(())
     }
 
     async fn add_single_use(&self, item: &SingleUse) -> Result<(), Fault> {
@@ -205,7 +215,7 @@ impl Applying<'_> {
 
     /// Keeps beside the device, and beyond it, up to when contexts made with it are dead.
     async fn mark(
-        &self,
+        &mut self,
         account: &str,
         serial: &str,
         (revoked_before, generation): (Option<UnixTime>, u64),
@@ -213,7 +223,8 @@ impl Applying<'_> {
         // No context was ever made with a device of no account.
         let Some(mark) = revoked_before.filter(|_| !account.is_empty()) else { return Ok(()) };
         let values: Values<'_> = &[&account, &serial, &stored(mark.0), &stored(generation)];
-        self.run(sql::DEVICE_MARK, values).await
+        self.revokes |= self.conn.run(sql::DEVICE_MARK, values).await? > 0;
+        Ok(())
     }
 
     async fn retire_signing_key(&self, kid: &str, at: UnixTime) -> Result<(), Fault> {

@@ -139,5 +139,6 @@ const MISCOUNTED: &str = "SELECT a.id FROM accounts a LEFT JOIN
             FROM devices GROUP BY account) d ON d.account = a.id
     WHERE a.devices <> coalesce(d.devices, 0) OR a.active <> coalesce(d.active, 0) LIMIT 100";
 
-const MISSING: &str = "SELECT name FROM unnest(ARRAY['version', 'revision_floor']) AS name
+const MISSING: &str =
+    "SELECT name FROM unnest(ARRAY['version', 'revision_floor', 'revocations']) AS name
     WHERE NOT EXISTS (SELECT FROM control c WHERE c.name = name.name AND c.value IS NOT NULL)";

@@ -189,7 +189,8 @@ impl<'a> Devices<'a> {
 /// Rows to write are locked against all others, rows that are expected alone against writers: two
 /// changes that each expect what the other writes would both be made without. One lock serves all
 /// rows of a table, so that they are locked in the order of their names. Each part counts the rows
-/// of the part before it, and is therefore evaluated after it.
+/// of the part before it, and is therefore evaluated after it. A change that revokes, and no other,
+/// raises the number of revocations.
 macro_rules! statement {
     ($accounts:literal, $devices:literal) => {
         concat!(
@@ -199,7 +200,9 @@ macro_rules! statement {
             id AS MATERIALIZED (SELECT * FROM unnest($7::text[], $8::bigint[], $9::text[],
                     $10::text[], $11::text[], $12::bigint[], $13::bigint[])
                 AS t(serial, seen, account, state, body, mark, generation)),
-            la AS MATERIALIZED (SELECT a.id, a.revision, a.revision = ia.seen AS stands
+            la AS MATERIALIZED (SELECT a.id, a.revision, a.revision = ia.seen AS stands,
+                    ia.body IS NOT NULL AND (a.generation, a.revoked_before)
+                        IS DISTINCT FROM (ia.generation, ia.revoked_before) AS revokes
                 FROM accounts a JOIN ia ON a.id = ia.id
                 ORDER BY a.id FOR ", $accounts, " OF a),
             ld AS MATERIALIZED (SELECT d.serial, d.revision, d.revision = id.seen AS stands,
@@ -231,7 +234,10 @@ macro_rules! statement {
                 ON CONFLICT (account, serial) DO UPDATE SET
                     revoked_before = excluded.revoked_before, generation = excluded.generation
                 WHERE (excluded.generation, excluded.revoked_before)
-                    > (mark.generation, mark.revoked_before)),
+                    > (mark.generation, mark.revoked_before) RETURNING true),
+            wl AS (UPDATE control SET value = value + 1 WHERE name = 'revocations'
+                AND (EXISTS (SELECT FROM wm) OR (SELECT bool_or(revokes) FROM la))
+                AND (SELECT ok FROM ok)),
             wr AS (INSERT INTO audit (chain, number, at, body, hash, mac)
                 SELECT $15, t.* FROM unnest($20::bigint[], $21::bigint[], $22::text[],
                     $23::text[], $24::bytea[]) AS t WHERE (SELECT ok FROM ok)),

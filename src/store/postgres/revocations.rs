@@ -1,11 +1,12 @@
 //! Revocations.
 
 use super::columns::column;
+use super::fault::corrupt;
 use super::read::{account_id, serial_number};
 use super::reader::Reader;
 use crate::id::AccountId;
 use crate::store::columns::{stored, unsigned};
-use crate::store::{Error, Marks, RevocationLimits, Revocations};
+use crate::store::{Error, ListPlace, Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 
 /// The revocations of one moment.
@@ -26,7 +27,8 @@ async fn listed(
     limits: RevocationLimits,
 ) -> Result<Revocations, Error> {
     let (since, now) = (stored(since.0), stored(now.0));
-    let mut found = Revocations::default();
+    let place = Some(place(reader).await?);
+    let mut found = Revocations { place, ..Revocations::default() };
     for row in reader.rows(ACCOUNTS, &[&since, &i64::from(limits.accounts)]).await? {
         let marks = Marks {
             generation: unsigned(column(WHAT, &row, 1)?),
@@ -62,11 +64,28 @@ pub(super) async fn revocations_of(reader: &Reader, account: &AccountId) -> Resu
     row.map_or(Ok(0), |row| Ok(unsigned(column(WHAT, &row, 0)?)))
 }
 
+/// The place of the list that this snapshot shows.
+///
+/// Each revocation raises the number and holds its row until it commits: a snapshot that shows a
+/// number shows all revocations up to it.
+async fn place(reader: &Reader) -> Result<ListPlace, Error> {
+    let what = "the number of revocations";
+    let row = reader.first(PLACE, &[]).await?;
+    let row = row.ok_or_else(|| corrupt(what, "its control row is gone"))?;
+    let store: &[u8] = column(what, &row, 0)?;
+    let store = store.try_into().map_err(|error| corrupt("the store's identity", error))?;
+    let (epoch, number) = (unsigned(column(what, &row, 1)?), unsigned(column(what, &row, 2)?));
+    Ok(ListPlace { store, epoch, number })
+}
+
 fn time(time: i64) -> UnixTime {
     UnixTime(unsigned(time))
 }
 
 const WHAT: &str = "a revocation";
+
+const PLACE: &str = "SELECT i.id, i.epoch, c.value FROM identity i, control c
+    WHERE c.name = 'revocations'";
 
 const ACCOUNTS: &str = "SELECT id, generation, revoked_before FROM accounts
     WHERE revoked_before > $1 ORDER BY revoked_before DESC LIMIT $2";

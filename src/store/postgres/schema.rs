@@ -118,6 +118,8 @@ fn unusable(place: &str, error: &tokio_postgres::Error) -> ConnectError {
 const STEPS: &[Step] = &[
     Step { sql: include_str!("../migrations/postgres_0001_initial.sql"), serves: 1 },
     Step { sql: include_str!("../migrations/postgres_0002_unassigned.sql"), serves: 1 },
+    // Earlier programs leave the number as it is: their lists go by their dates.
+    Step { sql: include_str!("../migrations/postgres_0003_revocations.sql"), serves: 1 },
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE schema_version (version bigint NOT NULL PRIMARY KEY, \

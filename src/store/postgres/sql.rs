@@ -18,8 +18,13 @@ pub(super) const LOCK_DEVICES: &str =
 pub(super) const ACCOUNT_INSERT: &str = "INSERT INTO accounts
     (id, revision, generation, revoked_before, removed, body) VALUES ($1, 1, $2, $3, $4, $5)
     ON CONFLICT DO NOTHING";
-pub(super) const ACCOUNT_UPDATE: &str = "UPDATE accounts SET revision = revision + 1,
-    generation = $3, revoked_before = $4, removed = $5, body = $6 WHERE id = $1 AND revision = $2";
+/// Tells whether the marks moved.
+pub(super) const ACCOUNT_UPDATE: &str = "UPDATE accounts a SET revision = a.revision + 1,
+    generation = $3, revoked_before = $4, removed = $5, body = $6
+    FROM (SELECT id, generation, revoked_before FROM accounts WHERE id = $1) AS was
+    WHERE a.id = $1 AND a.revision = $2 AND was.id = a.id
+    RETURNING (was.generation, was.revoked_before)
+        IS DISTINCT FROM (a.generation, a.revoked_before)";
 pub(super) const ACCOUNT_IS_AT: &str =
     "SELECT revision FROM accounts WHERE id = $1 AND revision = $2";
 pub(super) const ACCOUNT_IS_THERE: &str = "SELECT revision FROM accounts WHERE id = $1";
@@ -97,6 +102,9 @@ pub(super) const API_KEY_INSERT: &str = "INSERT INTO api_keys (id, created_at, b
 pub(super) const API_KEY_DELETE: &str = "DELETE FROM api_keys WHERE id = $1";
 pub(super) const CONTROL_CHANGED: &str =
     "UPDATE control SET value = value + 1 WHERE name = 'version'";
+/// The last lock of a transaction that revokes.
+pub(super) const REVOCATIONS_CHANGED: &str =
+    "UPDATE control SET value = value + 1 WHERE name = 'revocations'";
 pub(super) const CONTROL_VERSION: &str = "SELECT value FROM control WHERE name = 'version'";
 
 pub(super) const VALUE_INIT: &str =
