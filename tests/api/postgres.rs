@@ -56,3 +56,34 @@ fn an_agent_tells_which_server_or_standby_is_missing() {
     let (_, log) = Agent::fails(folder, &strict);
     assert!(log.contains("standby"), "{log}");
 }
+
+/// Thirty seconds between the clocks of an agent and of the database are tolerated, and no more.
+#[test]
+fn an_agent_whose_clock_is_far_from_the_databases_refuses_alone() {
+    if !tools::have("postgresql") {
+        return;
+    }
+    let (address, keys) = (stored::new_database(), tempfile::tempdir().unwrap());
+    let agents = [agent_on(&address, keys.path()), agent_on(&address, keys.path())];
+    let [right, wrong] = [admin(&agents[0]), admin(&agents[1])];
+    let mut token = enrol(&right, "alice");
+    let set_clock = |seconds: i64| {
+        std::fs::write(agents[1].folder.path().join("clock"), seconds.to_string()).unwrap();
+    };
+    for (near, far) in [(25, 40), (-20, -40)] {
+        set_clock(near);
+        token.session(&wrong, "alice");
+        set_clock(far);
+        let (serial, code) = (token.serial.clone(), token.code());
+        let asked = json!({"account": "alice", "serial": serial, "code": code});
+        let refused = wrong.post("/v1/sessions", asked.clone());
+        assert_eq!(refused.refused(503, "ServiceUnavailable")["reason"], "clock", "{far} s");
+        assert_eq!(wrong.get("/readyz").status, 503);
+        // The other agent goes on, with the same code.
+        right.post("/v1/sessions", asked).is(201);
+        // No one has to accept the clock, nor to start the agent again.
+        set_clock(0);
+        wrong.get("/readyz").is(200);
+        token.session(&wrong, "alice");
+    }
+}
