@@ -57,7 +57,7 @@ pub use open_error::OpenError;
 pub use postgres::{ConnectError, PostgresOptions, PostgresStore};
 pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, ListPlace, Marks, Resealable,
-    Revision, RevocationLimits, Revocations, SigningKeyRecord, SingleUse,
+    Revision, RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SingleUseList,
 };
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use restore::{ExportedRows, ReadLog, Restore, Restored};
@@ -182,6 +182,9 @@ pub trait Store: Send + Sync {
 
     /// A single-use item that was not consumed yet and is not expired at `now`.
     fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>>;
+
+    /// Single-use items that were not consumed yet, in the order of their ids.
+    fn single_uses(&self, list: SingleUseList) -> Answer<'_, Vec<SingleUse>>;
 
     /// The account of a single-use item that was consumed and is not expired at `now`.
     fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>>;

@@ -101,6 +101,29 @@ pub enum ItemKind {
     Decoy,
     /// The state of a ceremony that began without an account.
     Usernameless,
+    /// A one-time link to the console.
+    ConsoleLink,
+    /// A session of the console.
+    ConsoleSession,
+    /// A secret that the console shows to one session.
+    ConsoleSecret,
+    /// A sign-in that a service started.
+    ConsoleSignIn,
+}
+
+/// Selects single-use items to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SingleUseList {
+    /// Only those of this kind.
+    pub kind: ItemKind,
+    /// Only those of this account.
+    pub account: Option<AccountId>,
+    /// The time by which they are not expired.
+    pub now: UnixTime,
+    /// Only those whose ids come after this one.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: u32,
 }
 
 /// The most revocations of each kind that are listed.
@@ -201,6 +224,10 @@ impl ItemKind {
             ItemKind::Ceremony => "ceremony",
             ItemKind::Decoy => "decoy",
             ItemKind::Usernameless => "usernameless",
+            ItemKind::ConsoleLink => "console_link",
+            ItemKind::ConsoleSession => "console_session",
+            ItemKind::ConsoleSecret => "console_secret",
+            ItemKind::ConsoleSignIn => "console_sign_in",
         }
     }
 }
@@ -209,7 +236,7 @@ impl FromStr for ItemKind {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<ItemKind, &'static str> {
-        [ItemKind::Bypass, ItemKind::Ceremony, ItemKind::Decoy, ItemKind::Usernameless]
+        ITEM_KINDS
             .into_iter()
             .find(|kind| kind.name() == name)
             .ok_or("there is no such kind of single-use item")
@@ -276,3 +303,14 @@ impl std::fmt::Debug for SingleUse {
             .finish_non_exhaustive()
     }
 }
+
+const ITEM_KINDS: [ItemKind; 8] = [
+    ItemKind::Bypass,
+    ItemKind::Ceremony,
+    ItemKind::Decoy,
+    ItemKind::Usernameless,
+    ItemKind::ConsoleLink,
+    ItemKind::ConsoleSession,
+    ItemKind::ConsoleSecret,
+    ItemKind::ConsoleSignIn,
+];

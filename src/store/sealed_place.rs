@@ -29,6 +29,12 @@ pub enum SealedPlace {
         /// The time of the last restore, which ends all that began before.
         restored: Option<UnixTime>,
     },
+    /// The body of a single-use item. It is over before a key that sealed it is thrown away, and is
+    /// never sealed again.
+    Item {
+        /// The item's id.
+        id: String,
+    },
 }
 
 impl SealedPlace {
@@ -47,6 +53,7 @@ impl SealedPlace {
                 restored_at = restored.map_or_else(String::new, |at| at.0.to_string());
                 vec!["ceremony", &restored_at]
             }
+            SealedPlace::Item { id } => vec!["item", id],
         };
         let mut data = vec![format];
         for part in parts {

@@ -6,7 +6,8 @@ use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditList,
     AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Error, Fingerprint, FleetDevice,
-    Resealable, RevocationLimits, Revocations, SigningKeyRecord, SingleUse, Store, StoreKeys,
+    Resealable, RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SingleUseList, Store,
+    StoreKeys,
 };
 use twostep::time::UnixTime;
 

@@ -59,6 +59,10 @@ macro_rules! plain_reads {
             $ask!(self.single_use(id, now))
         }
 
+        fn single_uses(&self, list: SingleUseList) -> Answer<'_, Vec<SingleUse>> {
+            $ask!(self.single_uses(list))
+        }
+
         fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {
             $ask!(self.consumed(id, now))
         }

@@ -8,7 +8,8 @@ use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
     AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Fingerprint,
     FleetDevice, KeyNeed, OpenError, PostgresOptions, PostgresStore, Resealable, RevocationLimits,
-    Revocations, SealingKeyId, SigningKeyRecord, SingleUse, SqliteStore, Store, StoreKeys, Task,
+    Revocations, SealingKeyId, SigningKeyRecord, SingleUse, SingleUseList, SqliteStore, Store,
+    StoreKeys, Task,
 };
 use twostep::time::UnixTime;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::sample::*;
 use crate::device::DeviceState;
 use crate::store::{
-    Account, AccountList, AuditCursor, Change, DeviceList, ItemKind, SingleUse, Store, Write,
+    Account, AccountList, AuditCursor, Change, DeviceList, ItemKind, SingleUse, SingleUseList,
+    Store, Write,
 };
 use crate::time::UnixTime;
 
@@ -150,6 +151,60 @@ pub async fn devices_are_listed_by_serial_number(store: Arc<dyn Store>) {
             pages.extend(page);
         }
         assert_eq!(pages, expected, "pages join without gaps: {of:?}");
+    }
+}
+
+/// Neither consumed nor expired ones, in the order of their ids, by pages.
+pub async fn single_use_items_are_listed_by_kind_and_account(store: Arc<dyn Store>) {
+    let item = |id: &str, account: &str, kind, lasts: u64| SingleUse {
+        id: id.to_owned(),
+        account: account_id(account),
+        kind,
+        body: id.as_bytes().to_vec(),
+        expires_at: UnixTime(NOW.0 + lasts),
+    };
+    let (link, session) = (ItemKind::ConsoleLink, ItemKind::ConsoleSession);
+    let items = [
+        item("d", "alice", link, 10),
+        item("b", "bob", link, 10),
+        item("a", "alice", link, 5),
+        item("c", "alice", session, 10),
+        item("e", "alice", link, 10),
+        item("f", "alicia", link, 10),
+    ];
+    made(&store, items.clone().map(Write::AddSingleUse)).await;
+    made(&store, [Write::Consume { id: "e".to_owned(), now: NOW }]).await;
+    let every =
+        |kind, now| SingleUseList { kind, account: None, now, after: None, limit: u32::MAX };
+    let of =
+        |account: &str| SingleUseList { account: Some(account_id(account)), ..every(link, NOW) };
+    for (list, expected) in [
+        (every(link, NOW), vec!["a", "b", "d", "f"]),
+        (every(link, UnixTime(NOW.0 + 5)), vec!["b", "d", "f"]),
+        (every(session, NOW), vec!["c"]),
+        (every(ItemKind::ConsoleSignIn, NOW), vec![]),
+        (of("alice"), vec!["a", "d"]),
+        (SingleUseList { kind: session, ..of("bob") }, vec![]),
+        (of("carol"), vec![]),
+    ] {
+        let whole = answered(store.single_uses(list.clone()).await);
+        let ids: Vec<&str> = whole.iter().map(|item| item.id.as_str()).collect();
+        assert_eq!(ids, expected, "{list:?}");
+        assert!(whole.iter().all(|item| items.contains(item)), "each as it was added: {list:?}");
+        let mut pages: Vec<SingleUse> = Vec::new();
+        while let page = answered(
+            store
+                .single_uses(SingleUseList {
+                    limit: 1,
+                    after: pages.last().map(|last| last.id.clone()),
+                    ..list.clone()
+                })
+                .await,
+        ) && !page.is_empty()
+        {
+            pages.extend(page);
+        }
+        assert!(pages == whole, "pages join without gaps: {list:?}");
     }
 }
 

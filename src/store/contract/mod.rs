@@ -90,6 +90,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         the_seed_of_an_unassigned_device_is_resealed,
         a_serial_number_is_found_in_any_spelling,
         devices_are_found_by_kind_use_and_drift,
+        single_use_items_are_listed_by_kind_and_account,
         items_go_with_their_time,
         audit_rows_go_from_the_old_end,
     );

@@ -269,7 +269,9 @@ impl Applying<'_> {
                 self.put_signing_key(&SigningKeyRecord { private: sealed.clone(), ..key }).await
             }
             SealedPlace::Value { name } => self.one(sql::VALUE_REPLACE, &[name, &was, &is]).await,
-            SealedPlace::Ceremony { .. } => Err(Fault::Conflict(Conflict::Revision)),
+            SealedPlace::Ceremony { .. } | SealedPlace::Item { .. } => {
+                Err(Fault::Conflict(Conflict::Revision))
+            }
         }
     }
 

@@ -139,7 +139,7 @@ impl Locks {
             }
             SealedPlace::SigningKey { .. } => self.name("number", b"version"),
             SealedPlace::Value { name } => self.name("value", name.as_bytes()),
-            SealedPlace::Ceremony { .. } => {}
+            SealedPlace::Ceremony { .. } | SealedPlace::Item { .. } => {}
         }
     }
 

@@ -1,5 +1,8 @@
 //! Reads of single rows, and of the few keys and values.
 
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
 use super::columns::{column, from_json};
 use super::fault::corrupt;
 use super::reader::Reader;
@@ -8,6 +11,7 @@ use crate::id::{AccountId, SerialNumber};
 use crate::store::columns::{stored, unsigned};
 use crate::store::{
     ApiKeyRecord, Enrolled, Error, Fingerprint, Revision, Sealed, SigningKeyRecord, SingleUse,
+    SingleUseList,
 };
 use crate::time::UnixTime;
 
@@ -19,7 +23,7 @@ pub(super) async fn owner(
 }
 
 /// The account of a device, if it has one.
-fn owner_in(row: Option<tokio_postgres::Row>) -> Result<Option<AccountId>, Error> {
+fn owner_in(row: Option<Row>) -> Result<Option<AccountId>, Error> {
     let Some(row) = row else { return Ok(None) };
     match column::<&str>("a device", &row, 0)? {
         "" => Ok(None),
@@ -83,17 +87,36 @@ pub(super) async fn single_use(
     if !can_be_kept(id) {
         return Ok(None);
     }
-    let Some(row) = reader.first(SINGLE_USE, &[&id, &stored(now.0)]).await? else {
-        return Ok(None);
-    };
-    let kind: &str = column(ITEM, &row, 1)?;
-    Ok(Some(SingleUse {
-        id: id.to_owned(),
-        account: account_id(ITEM, column(ITEM, &row, 0)?)?,
+    let row = reader.first(SINGLE_USE, &[&id, &stored(now.0)]).await?;
+    row.map(|row| item(&row, id.to_owned())).transpose()
+}
+
+pub(super) async fn single_uses(
+    reader: &Reader,
+    list: &SingleUseList,
+) -> Result<Vec<SingleUse>, Error> {
+    let after = list.after.as_deref().unwrap_or_default();
+    let account = list.account.as_ref().map(AccountId::as_str);
+    if !can_be_kept(after) {
+        return Ok(Vec::new());
+    }
+    let values: [&(dyn ToSql + Sync); 5] =
+        [&list.kind.name(), &stored(list.now.0), &after, &i64::from(list.limit), &account];
+    let sql = if account.is_some() { SINGLE_USES_OF_ACCOUNT } else { SINGLE_USES };
+    let rows = reader.rows(sql, &values).await?;
+    rows.iter().map(|row| item(row, column(ITEM, row, 4)?)).collect()
+}
+
+/// The single-use item of a row.
+fn item(row: &Row, id: String) -> Result<SingleUse, Error> {
+    let kind: &str = column(ITEM, row, 1)?;
+    Ok(SingleUse {
+        id,
+        account: account_id(ITEM, column(ITEM, row, 0)?)?,
         kind: kind.parse().map_err(|error| corrupt(ITEM, error))?,
-        body: column(ITEM, &row, 2)?,
-        expires_at: UnixTime(unsigned(column(ITEM, &row, 3)?)),
-    }))
+        body: column(ITEM, row, 2)?,
+        expires_at: UnixTime(unsigned(column(ITEM, row, 3)?)),
+    })
 }
 
 pub(super) async fn consumed(
@@ -212,6 +235,15 @@ const TOMBSTONES: &str = "WITH own AS (SELECT $2::bytea AS fingerprint
 
 const SINGLE_USE: &str = "SELECT account, kind, body, expires_at FROM single_use
     WHERE id = $1 AND expires_at > $2 AND NOT consumed";
+
+/// Lists of items take the same parameters: kind, time, after, limit, account.
+const SINGLE_USES: &str = "SELECT account, kind, body, expires_at, id FROM single_use
+    WHERE NOT consumed AND kind = $1 AND expires_at > $2 AND id > $3 AND $5::text IS NULL
+    ORDER BY id LIMIT $4";
+
+const SINGLE_USES_OF_ACCOUNT: &str = "SELECT account, kind, body, expires_at, id FROM single_use
+    WHERE account = $5 AND NOT consumed AND kind = $1 AND expires_at > $2 AND id > $3
+    ORDER BY id LIMIT $4";
 
 const CONSUMED: &str =
     "SELECT account FROM single_use WHERE id = $1 AND expires_at > $2 AND consumed";

@@ -7,7 +7,7 @@ use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
     AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Fingerprint,
     FleetDevice, KeyNeed, Resealable, RevocationLimits, Revocations, SealingKeyId,
-    SigningKeyRecord, SingleUse, Store, StoreKeys, Task,
+    SigningKeyRecord, SingleUse, SingleUseList, Store, StoreKeys, Task,
 };
 use crate::time::UnixTime;
 
@@ -114,6 +114,10 @@ impl Store for PostgresStore {
 
     fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
         reads!(self, |reader| read::single_use(reader, id, now))
+    }
+
+    fn single_uses(&self, list: SingleUseList) -> Answer<'_, Vec<SingleUse>> {
+        reads!(self, |reader| read::single_uses(reader, &list))
     }
 
     fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {

@@ -302,7 +302,9 @@ impl Applying<'_> {
                 sql::VALUE_REPLACE,
                 (name, was.as_bytes(), sealed.as_bytes()),
             ),
-            SealedPlace::Ceremony { .. } => Err(Fault::Conflict(Conflict::Revision)),
+            SealedPlace::Ceremony { .. } | SealedPlace::Item { .. } => {
+                Err(Fault::Conflict(Conflict::Revision))
+            }
         }
     }
 

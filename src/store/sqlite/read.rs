@@ -17,6 +17,7 @@ use crate::store::fleet_body::fleet_device;
 use crate::store::{
     Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Fingerprint,
     FleetDevice, Resealable, Revision, Sealed, SealedPlace, SigningKeyRecord, SingleUse,
+    SingleUseList,
 };
 use crate::time::UnixTime;
 
@@ -256,19 +257,41 @@ pub(super) fn single_use(
 ) -> Result<Option<SingleUse>, Fault> {
     let mut statement = conn.prepare_cached(sql::SINGLE_USE)?;
     let mut rows = statement.query((id, stored(now.0)))?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    rows.next()?.map(|row| item(row, id.to_owned())).transpose()
+}
+
+pub(super) fn single_uses(
+    conn: &Connection,
+    list: &SingleUseList,
+) -> Result<Vec<SingleUse>, Fault> {
+    let after = list.after.as_deref().unwrap_or_default();
+    let (kind, now) = (list.kind.name(), stored(list.now.0));
+    let mut statement = conn.prepare_cached(match list.account {
+        Some(_) => sql::SINGLE_USES_OF_ACCOUNT,
+        None => sql::SINGLE_USES,
+    })?;
+    let mut rows = match &list.account {
+        Some(account) => statement.query((kind, now, after, list.limit, account.as_str()))?,
+        None => statement.query((kind, now, after, list.limit))?,
+    };
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        items.push(item(row, row.get(5)?)?);
+    }
+    Ok(items)
+}
+
+/// The single-use item of a row, which is intact.
+fn item(row: &rusqlite::Row<'_>, id: String) -> Result<SingleUse, Fault> {
     see_intact(row, 4, "a single-use item")?;
     let (account, kind): (String, String) = (row.get(0)?, row.get(1)?);
-    let (body, expires_at) = (row.get(2)?, row.get(3)?);
-    let (account, kind) =
-        (account_id("the account of a single-use item", &account)?, parsed("its kind", &kind)?);
-    Ok(Some(SingleUse {
-        id: id.to_owned(),
-        account,
-        kind,
-        body,
-        expires_at: UnixTime(unsigned(expires_at)),
-    }))
+    Ok(SingleUse {
+        id,
+        account: account_id("the account of a single-use item", &account)?,
+        kind: parsed("its kind", &kind)?,
+        body: row.get(2)?,
+        expires_at: UnixTime(unsigned(row.get(3)?)),
+    })
 }
 
 /// The first column of the only row, if there is one; the second tells that the row is intact.

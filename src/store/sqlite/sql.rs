@@ -205,6 +205,18 @@ statements! {
         "SELECT account, kind, body, expires_at, ", intact!(single_use), " FROM single_use
         WHERE id = ?1 AND expires_at > ?2 AND consumed = 0"
     );
+    /// Lists of items take the same parameters: kind, time, after, limit and, for one account, its
+    /// name. The index holds the few items that are not consumed.
+    SINGLE_USES = concat!(
+        "SELECT account, kind, body, expires_at, ", intact!(single_use), ", id
+        FROM single_use INDEXED BY single_use_by_account
+        WHERE consumed = 0 AND kind = ?1 AND expires_at > ?2 AND id > ?3 ORDER BY id LIMIT ?4"
+    );
+    SINGLE_USES_OF_ACCOUNT = concat!(
+        "SELECT account, kind, body, expires_at, ", intact!(single_use), ", id
+        FROM single_use INDEXED BY single_use_by_account WHERE account = ?5
+        AND consumed = 0 AND kind = ?1 AND expires_at > ?2 AND id > ?3 ORDER BY id LIMIT ?4"
+    );
     SINGLE_USE_CONSUMED = concat!(
         "SELECT account, ", intact!(single_use), " FROM single_use
         WHERE id = ?1 AND expires_at > ?2 AND consumed = 1"

@@ -11,7 +11,7 @@ use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditEnds,
     AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Error, Fingerprint,
     FleetDevice, KeyNeed, Resealable, RevocationLimits, Revocations, SealingKeyId,
-    SigningKeyRecord, SingleUse, Store, StoreKeys, Task,
+    SigningKeyRecord, SingleUse, SingleUseList, Store, StoreKeys, Task,
 };
 use crate::time::UnixTime;
 
@@ -122,6 +122,10 @@ impl Store for SqliteStore {
 
     fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
         Box::pin(async move { self.here(|conn| read::single_use(conn, id, now)) })
+    }
+
+    fn single_uses(&self, list: SingleUseList) -> Answer<'_, Vec<SingleUse>> {
+        Box::pin(self.elsewhere(move |conn| read::single_uses(conn, &list)))
     }
 
     fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {
