@@ -4,10 +4,11 @@ use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
-use crate::cli::console::Console;
+use crate::cli::console::{Console, existing_account};
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::words;
+use crate::id::AccountId;
 use crate::wire;
 use crate::wire::{MakeApiKey, Role};
 
@@ -31,6 +32,10 @@ pub(super) enum ApiKey {
         /// Believe what its requests say of forwarded ones: for a proxy
         #[arg(long)]
         forward: bool,
+        /// The account of the operator who signs in to the console with the key and a device of
+        /// that account
+        #[arg(long, value_name = "ACCOUNT", value_parser = existing_account)]
+        operator: Option<AccountId>,
     },
     /// List the keys that were not revoked
     List,
@@ -46,12 +51,13 @@ impl ApiKey {
         let client = console.client();
         let failed = console.failing(Task::Other);
         match self {
-            ApiKey::Create { role, name, accounts, explain, forward } => {
+            ApiKey::Create { role, name, accounts, explain, forward, operator } => {
                 let key = MakeApiKey {
                     name: name.clone(),
                     accounts: (!accounts.is_empty()).then(|| accounts.clone()),
                     explain: explain.then_some(true),
                     forward: forward.then_some(true),
+                    operator: operator.as_ref().map(AccountId::to_string),
                     ..MakeApiKey::new(*role)
                 };
                 let made = client.make_api_key(&key).await.map_err(failed)?;
@@ -64,7 +70,8 @@ impl ApiKey {
             ApiKey::List => {
                 let keys = client.api_keys().await.map_err(failed)?;
                 let rows: Vec<Vec<String>> = keys.api_keys.iter().map(row).collect();
-                let text = words::table(&["ID", "ROLE", "NAME", "ACCOUNTS", "MADE"], &rows);
+                let text =
+                    words::table(&["ID", "ROLE", "NAME", "ACCOUNTS", "OPERATOR", "MADE"], &rows);
                 Ok(Report::new(keys, text))
             }
             ApiKey::Revoke { id } => {
@@ -89,6 +96,7 @@ fn row(key: &wire::ApiKey) -> Vec<String> {
         plain(&key.role),
         words::or_dash(key.name.as_ref()),
         accounts.unwrap_or_else(|| "all".to_owned()),
+        words::or_dash(key.operator.as_ref()),
         words::when(Some(key.created_at)),
     ]
 }

@@ -53,6 +53,7 @@ enum Known {
     Accounts,
     Serials,
     ApiKeys,
+    Links,
     SigningKeys,
 }
 
@@ -184,6 +185,7 @@ impl<'c> End<'c> {
             ("serial", _) => Some(Known::Serials),
             ("kid", _) => Some(Known::SigningKeys),
             ("id", "revoke") => Some(Known::ApiKeys),
+            ("id", "withdraw") => Some(Known::Links),
             _ => None,
         }
     }
@@ -220,6 +222,10 @@ async fn names(client: &Client, known: Known, account: Option<&AccountId>) -> Ve
             .api_keys()
             .await
             .map(|keys| keys.api_keys.iter().map(|key| key.id.clone()).collect()),
+        Known::Links => client
+            .all_console_links()
+            .await
+            .map(|links| links.iter().map(|link| link.id.clone()).collect()),
         Known::SigningKeys => client
             .signing_keys()
             .await

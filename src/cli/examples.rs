@@ -125,11 +125,27 @@ pub(super) const EXAMPLES: &[(&str, Examples)] = &[
         )],
     ),
     (
+        "twostep console link",
+        &[
+            ("twostep console link --account alice", "Alice enrols her first device in a browser"),
+            (
+                "twostep console link --account alice --recover",
+                "Alice has lost all devices, and enrols another one",
+            ),
+        ],
+    ),
+    (
         "twostep api-key create",
-        &[(
-            "twostep api-key create --role verifier --name orders",
-            "A key for a program on another machine, shown this once",
-        )],
+        &[
+            (
+                "twostep api-key create --role verifier --name orders",
+                "A key for a program on another machine, shown this once",
+            ),
+            (
+                "twostep api-key create --role enroller --operator carol",
+                "A key for Carol, who helps people on the operators' pages of the console",
+            ),
+        ],
     ),
     (
         "twostep store backup",

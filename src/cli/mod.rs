@@ -25,6 +25,7 @@ mod fleet;
 mod kept;
 mod key;
 mod known;
+mod links;
 mod login;
 mod logout;
 mod manual;
@@ -93,6 +94,8 @@ enum Command {
     Session(session::Session),
     #[command(subcommand)]
     Policy(policy::Policy),
+    #[command(subcommand)]
+    Console(links::Links),
     #[command(subcommand)]
     ApiKey(api_key::ApiKey),
     #[command(subcommand)]
@@ -170,6 +173,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Run(run) => run.run(&global.open()?).await,
         Command::Key(key) => key.run(global).await,
         Command::Session(session) => session.run(&global.open()?).await,
+        Command::Console(links) => links.run(&global.open()?).await,
         Command::ApiKey(api_key) => api_key.run(&global.open()?).await,
         Command::Audit(audit) => {
             let json = global.json();

@@ -6,6 +6,7 @@
 
 mod account;
 mod call;
+mod console;
 mod control;
 mod device;
 mod error;

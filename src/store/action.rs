@@ -119,6 +119,14 @@ actions! {
     KeyRefused = "key.refused",
     /// The sign count of a synced credential did not grow.
     KeySignCountFell = "key.sign_count_fell",
+    /// A one-time link was made; the reason is its id.
+    LinkMade = "link.made",
+    /// A one-time link was opened; the reason is its id.
+    LinkOpened = "link.opened",
+    /// A one-time link was withdrawn; the reason is its id.
+    LinkWithdrawn = "link.withdrawn",
+    /// An administrator made a recovery link; the reason is its id.
+    RecoveryLinkMade = "recovery_link.made",
     /// A security key was not enrolled.
     RegistrationRefused = "registration.refused",
     /// An administrator ended the state in which a restore leaves a store.

@@ -203,6 +203,9 @@ pub struct ApiKeyRecord {
     /// are none.
     #[serde(default)]
     pub forward: bool,
+    /// The account of the operator that it was made for. Older keys have none.
+    #[serde(default)]
+    pub operator: Option<AccountId>,
     /// The time it was made.
     pub created_at: UnixTime,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::device::{RecoveryCode, RecoveryDigest};
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Account, Action, Change, Revision, Sealer, Write};
+use crate::store::{Account, Action, Change, ItemKind, Revision, Sealer, Write};
 use crate::verifier::decide::Judgement;
 use crate::verifier::{Error, Verifier};
 
@@ -28,6 +28,10 @@ impl Verifier {
             writes.extend(seen.devices.iter().map(|enrolled| Write::RemoveDevice {
                 seen: enrolled.revision,
                 tombstone: enrolled.device.tombstone(now),
+            }));
+            writes.extend(OF_CONSOLE.map(|kind| {
+                let account = account.clone();
+                Write::KeepNewest { account, kind, most: 0 }
             }));
             let audit = vec![self.event(now, Action::AccountRemoved).account(account)];
             Ok(Judgement::change(writes, audit, ()))
@@ -79,3 +83,11 @@ impl Sealer {
         )
     }
 }
+
+/// Items that could let a person into the console for an account.
+const OF_CONSOLE: [ItemKind; 4] = [
+    ItemKind::ConsoleLink,
+    ItemKind::ConsoleSession,
+    ItemKind::ConsoleSecret,
+    ItemKind::ConsoleSignIn,
+];

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use crate::id::AccountId;
 use crate::store::{Action, ApiKeyRecord, Change, Sealer, Write, random};
 use crate::verifier::decide::Judgement;
 use crate::verifier::{Error, Verifier};
@@ -21,6 +22,8 @@ pub struct NewApiKey {
     pub explain: bool,
     /// Key of a proxy, which is trusted to name the target of a request.
     pub forward: bool,
+    /// Account of the operator that it is for.
+    pub operator: Option<AccountId>,
 }
 
 impl Verifier {
@@ -39,10 +42,18 @@ impl Verifier {
             let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(&random::<32>()?[..]));
             let key = Zeroizing::new(format!("twostep_{id}_{}", *secret));
             let digest = sealer.api_key_digest(&key).to_vec();
-            let NewApiKey { name, role, accounts, explain, forward } = new.clone();
-            let created_at = now;
-            let record =
-                ApiKeyRecord { id, digest, name, role, accounts, explain, forward, created_at };
+            let NewApiKey { name, role, accounts, explain, forward, operator } = new.clone();
+            let record = ApiKeyRecord {
+                id,
+                digest,
+                name,
+                role,
+                accounts,
+                explain,
+                forward,
+                operator,
+                created_at: now,
+            };
             let writes = vec![Write::PutApiKey(record.clone())];
             let audit = vec![self.event(now, Action::ApiKeyMade).reason(record.id.as_str())];
             Ok(Judgement::change(writes, audit, (record, key)))

@@ -25,6 +25,8 @@ mod change;
 mod checkpoint;
 mod client;
 mod clock;
+#[cfg(feature = "agent")]
+mod console;
 mod decide;
 mod diagnose;
 #[cfg(feature = "agent")]
@@ -55,6 +57,10 @@ pub use authority::{Authority, FreshMfa};
 pub use bound::BoundSession;
 pub use bypass::{Bypass, Recovered};
 pub use clock::{ClockFault, ClockStep};
+#[cfg(feature = "agent")]
+pub use console::{
+    BadLinkCode, Link, LinkCode, LinkPurpose, MadeLink, OpenedLink, SignIn, StartedSignIn,
+};
 #[cfg(feature = "session")]
 pub(crate) use decide::Judgement;
 

@@ -156,6 +156,11 @@ pub struct MakeApiKey {
     /// The key is a proxy's: `X-Forwarded-*` of its requests are believed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forward: Option<bool>,
+    /// The account of the operator who signs in to the console with the key and a device of that
+    /// account; for an enroller or an admin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
+    pub operator: Option<String>,
 }
 
 /// An API key that was made.
@@ -193,6 +198,9 @@ pub struct ApiKey {
     pub explain: bool,
     /// The key is a proxy's.
     pub forward: bool,
+    /// The account of the operator that it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<AccountId>,
     /// The time of its making.
     pub created_at: Timestamp,
 }
@@ -278,6 +286,13 @@ impl MakeApiKey {
     /// A key of this role for all accounts.
     pub fn new(role: Role) -> MakeApiKey {
         let role = role.name().to_owned();
-        MakeApiKey { role, name: None, accounts: None, explain: None, forward: None }
+        MakeApiKey {
+            role,
+            name: None,
+            accounts: None,
+            explain: None,
+            forward: None,
+            operator: None,
+        }
     }
 }

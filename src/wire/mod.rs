@@ -7,6 +7,7 @@
 
 mod account;
 mod ceremony;
+mod console;
 mod control;
 mod device;
 mod diagnosis;
@@ -30,6 +31,10 @@ pub use account::{Account, Accounts, Bypass, ListAccounts, MakeBypass, Recover, 
 pub use ceremony::{
     BeginAuthentication, BeginRegistration, BegunAuthentication, BegunRegistration,
     FinishRegistration, RegisteredKey, RelatedOrigins,
+};
+pub use console::{
+    ConsoleLink, ConsoleLinks, ListConsoleLinks, MadeConsoleLink, MakeConsoleLink, StartSignIn,
+    StartedSignIn,
 };
 pub use control::{
     AcceptedRestore, ApiKey, ApiKeys, AuditCheckpoint, AuditReport, Backup, ChainReport,

@@ -16,7 +16,7 @@ use test_support::people::{add, api_key, enrol, text};
 use twostep::testing::SimulatedSecurityKey;
 
 use super::routes::{ROUTES, Role, Route};
-use super::{TCP, admin};
+use super::{CONSOLE, TCP, admin, console};
 use crate::local::ceremony::Ceremony;
 use crate::local::plugged::plug;
 
@@ -45,7 +45,8 @@ fn exactly_the_routes_statuses_and_codes_of_the_contract_are_seen() {
          [[peer]]\nuid = {uid}\nrole = \"admin\"\nforward = true\n"
     );
     let related = "[security_keys]\nrelated_origins = [\"https://example.org\"]\n";
-    let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n{related}{forward}"));
+    let config = format!("{TCP}[limits]\nburst = 100000\n{related}{forward}{CONSOLE}");
+    let agent = Agent::start(&config);
     let admin = watched(admin(&agent));
     what_succeeds(&admin);
     what_is_refused_by_its_state(&admin);
@@ -111,6 +112,7 @@ fn what_succeeds(admin: &Client) {
     }
     what_is_published(admin);
     what_moves_devices(admin);
+    console::what_succeeds(admin);
     admin.get(&token.path("")).is(200);
     admin.patch(&token.path(""), json!({"name": "a token"})).is(200);
     let pair = json!({"codes": token.pair()});
@@ -311,9 +313,11 @@ fn what_callers_are_refused(agent: &Agent, watched: &impl Fn(Client) -> Client) 
     limited
         .post("/v1/devices", json!({"account": "carol", "kind": "hotp"}))
         .refused(404, "NoSuchEntity");
-    limited
-        .post("/v1/security-keys/register/begin", json!({"account": "carol"}))
-        .refused(404, "NoSuchEntity");
+    for path in ["/v1/security-keys/register/begin", "/v1/console/links"] {
+        limited.post(path, json!({"account": "carol"})).refused(404, "NoSuchEntity");
+    }
+    let sign_in = json!({"account": "carol", "return_to": "https://orders.example.com/"});
+    limited.post("/v1/console/sign-ins", sign_in).refused(404, "NoSuchEntity");
     for role in ["verifier", "enroller"] {
         let caller = watched(super::caller(agent, role));
         for route in ROUTES.iter().filter(|route| {
@@ -398,7 +402,7 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
     ceremony.hears("need_touch");
     ceremony.ends("done");
     let agent = Agent::start("metrics = \"off\"\n");
-    for path in ["/metrics", "/.well-known/webauthn"] {
+    for path in ["/metrics", "/.well-known/webauthn", "/v1/console/links"] {
         watched(super::admin(&agent)).get(path).refused(404, "NoSuchEntity");
     }
 }

@@ -17,7 +17,7 @@ use test_support::http::Client;
 use test_support::people::{add, enrol};
 use twostep::session::JwkSet;
 
-use super::admin;
+use super::{CONSOLE, admin};
 
 /// A folder with a program that appends what it reads to the file `told`, unless there is a file
 /// `fail`.
@@ -88,7 +88,7 @@ fn told_apart(folder: &Path, many: usize) -> Vec<String> {
 #[test]
 fn owners_are_told_what_happens_to_their_devices() {
     let (folder, config) = folder();
-    let agent = Agent::start_in(folder, &config);
+    let agent = Agent::start_in(folder, &(config + CONSOLE));
     let client = admin(&agent);
     let mut token = enrol(&client, "ann");
     let code = token.code();
@@ -104,6 +104,11 @@ fn owners_are_told_what_happens_to_their_devices() {
         .unwrap()
         .to_owned();
     client.post("/v1/sessions", json!({"account": "ann", "code": bypass})).is(201);
+    for recover in [false, true] {
+        client
+            .post("/v1/console/links", json!({"account": "ann", "recover": recover}))
+            .is(201);
+    }
     client.delete(&token.path("")).is(204);
     add(&client, "bob");
     client.delete("/v1/accounts/bob").is(204);
@@ -115,6 +120,7 @@ fn owners_are_told_what_happens_to_their_devices() {
         ("wide_resync", "ann"),
         ("bypass_made", "ann"),
         ("bypass_used", "ann"),
+        ("recovery_link_made", "ann"),
         ("device_removed", "ann"),
         ("device_added", "bob"),
         ("account_removed", "bob"),
@@ -135,7 +141,7 @@ fn owners_are_told_what_happens_to_their_devices() {
     // The program writes its line before it ends, and is counted after that.
     let counted = || {
         let metrics = client.get("/metrics").text();
-        metrics.contains(r#"twostep_events_total{by="program",told="true"} 9"#)
+        metrics.contains(r#"twostep_events_total{by="program",told="true"} 10"#)
     };
     let deadline = Instant::now() + Duration::from_secs(20);
     while !counted() {

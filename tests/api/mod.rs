@@ -7,6 +7,7 @@ mod canary;
 mod carried;
 mod clients;
 mod clock;
+mod console;
 mod contract;
 pub(crate) mod control;
 mod described;
@@ -65,3 +66,9 @@ fn edit(folder: &Path, sql: &str) {
 
 /// An agent that serves TCP as well.
 const TCP: &str = "listen = [\"127.0.0.1:0\"]\n";
+
+/// The settings of a console that serves one service.
+const CONSOLE: &str = "[console]\norigin = \"http://localhost:7443\"\n\
+    listen = [\"127.0.0.1:0\"]\n\
+    [[console.service]]\nname = \"Orders\"\n\
+    origin = \"https://orders.example.com\"\nreceive = \"/mfa\"\naudience = \"orders\"\n";

@@ -66,6 +66,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/local/key-ceremonies/{id}/pin", Verifier, 204, &[NOT_THERE]),
     route("POST", "/v1/local/fresh", Verifier, 200, &[]),
     route("PUT", "/v1/local/fresh", Verifier, 204, &[]),
+    route("POST", "/v1/console/links", Enroller, 201, &[NOT_THERE]),
+    route("GET", "/v1/console/links", Enroller, 200, &[NOT_THERE]),
+    route("DELETE", "/v1/console/links/{id}", Enroller, 204, &[NOT_THERE]),
+    route("POST", "/v1/console/sign-ins", Verifier, 201, &[NOT_THERE]),
     route("GET", "/v1/audit", Admin, 200, &[]),
     route("GET", "/v1/audit/verify", Admin, 200, &[]),
     route("GET", "/v1/audit/checkpoint", Admin, 200, &[]),
@@ -162,6 +166,10 @@ impl Route {
                 let mut place = place();
                 place["token"] = "none".into();
                 place
+            }
+            ("POST", "/v1/console/links") => json!({"account": "nobody-here"}),
+            ("POST", "/v1/console/sign-ins") => {
+                json!({"account": "nobody-here", "return_to": "https://orders.example.com/"})
             }
             ("POST", "/v1/api-keys") => json!({"role": "verifier"}),
             ("POST", _) => json!({}),

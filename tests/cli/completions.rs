@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::NOWHERE;
-use super::program::{Agent, TWOSTEP, command, fed, twostep};
+use super::program::{Agent, CONSOLE, TWOSTEP, command, fed, twostep};
 
 /// The words that are offered for the last of these.
 fn offered(socket: &Path, words: &[&str]) -> Vec<String> {
@@ -38,7 +38,7 @@ fn commands_options_and_values_are_offered() {
 
 #[test]
 fn accounts_serial_numbers_and_keys_are_asked_of_the_agent() {
-    let agent = Agent::start("");
+    let agent = Agent::start(CONSOLE);
     for (account, serial) in
         [("alice", "ALICES001"), ("alina", "ALINAS001"), ("o'brien; ls", "OBRIEN001")]
     {
@@ -48,6 +48,7 @@ fn accounts_serial_numbers_and_keys_are_asked_of_the_agent() {
     let id = made["api_key"]["id"].as_str().unwrap();
     let keys = agent.done(&["--json", "session", "keys", "list"], "").json();
     let kid = keys["signing_keys"][0]["kid"].as_str().unwrap();
+    let link = agent.done(&["--json", "console", "link", "--account", "alice"], "").json();
     let socket = agent.socket();
     for (words, expected) in [
         (&["account", "show", "al"][..], &["alice", "alina"][..]),
@@ -57,6 +58,7 @@ fn accounts_serial_numbers_and_keys_are_asked_of_the_agent() {
         (&["login", "--account", "alina", "--serial", ""], &["ALINAS001"]),
         (&["device", "add", "--serial", ""], &[]),
         (&["api-key", "revoke", ""], &[id]),
+        (&["console", "withdraw", ""], &[link["id"].as_str().unwrap()]),
         (&["session", "keys", "drop", ""], &[kid]),
     ] {
         assert_eq!(offered(&socket, words), expected, "{words:?}");

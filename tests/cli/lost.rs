@@ -5,7 +5,7 @@ use std::process::Stdio;
 use test_support::tools;
 
 use super::journey::{Token, away_from_the_end_of_a_step};
-use super::program::{Agent, Ended, TWOSTEP, command};
+use super::program::{Agent, CONSOLE, Ended, TWOSTEP, command};
 use super::terminal::at_a_terminal;
 
 /// Runs the program with a standard output that has lost its reader.
@@ -23,7 +23,7 @@ fn unread(agent: &Agent, arguments: &[&str], input: &str) -> Ended {
 
 #[test]
 fn a_secret_without_a_reader_is_told_with_its_undoing() {
-    let agent = Agent::start("");
+    let agent = Agent::start(CONSOLE);
     away_from_the_end_of_a_step();
     let add = ["--json", "device", "add", "--account", "alice", "--serial", "PHONE0001"];
     let token = Token::added(&agent.done(&add, "").json());
@@ -33,6 +33,7 @@ fn a_secret_without_a_reader_is_told_with_its_undoing() {
         (&["login", "--account", "alice"][..], code.as_str(), "session revoke --account alice"),
         (&["account", "bypass", "alice"], "", "account bypass alice"),
         (&["api-key", "create", "--role", "verifier"], "", "api-key revoke"),
+        (&["console", "link", "--account", "alice"], "", "console withdraw"),
         (&["device", "add", "--account", "alice", "--serial", "OTHER0001"], "", "remove OTHER0001"),
         (&["device", "add", "--account", "alice", "--kind", "recovery"], "", "--kind recovery"),
     ] {

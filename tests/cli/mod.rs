@@ -10,6 +10,7 @@ mod found;
 mod journey;
 mod kept;
 mod keys;
+mod links;
 mod looks;
 mod lost;
 mod manual;
@@ -75,6 +76,7 @@ fn wrong_arguments_end_with_2() {
         &["login", "--duration", "10"],
         &["account", "bypass", "alice", "--ttl", "1000000"],
         &["api-key", "create"],
+        &["console", "link", "--ttl", "59"],
         &["store", "check", "/nowhere/store.db"],
         &["config", "check", "/nowhere/twostep.toml"],
         &["--mfa-context", "/nowhere/session.jwt", "device", "list"],

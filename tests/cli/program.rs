@@ -157,3 +157,7 @@ pub(crate) fn command(program: &str) -> Command {
     command.env("XDG_RUNTIME_DIR", "/nowhere");
     command
 }
+
+/// The settings of a console.
+pub(crate) const CONSOLE: &str = "[console]\norigin = \"http://localhost:7443\"\n\
+    listen = [\"127.0.0.1:0\"]\n";

@@ -2,11 +2,8 @@
 //! type goes to JSON and back, and request bodies refuse unknown members.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use test_support::agent::Agent;
 use test_support::http;
@@ -16,32 +13,9 @@ use twostep::device::{DeviceState, MfaKind};
 use twostep::id::AccountId;
 use twostep::wire::*;
 
+use super::console::{CONSOLE, ask_about_console};
+use super::documents::{answer, body};
 use super::files::ask_about_files;
-
-/// Goes to JSON and back.
-fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: Value) -> T {
-    let read: T = serde_json::from_value(document.clone())
-        .unwrap_or_else(|error| panic!("{document}: {error}"));
-    assert_eq!(serde_json::to_value(&read).unwrap(), document);
-    read
-}
-
-/// A request body: it goes to JSON and back, and refuses a member that it does not know.
-fn body<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: Value) {
-    round_trip::<T>(document.clone());
-    let mut longer = document;
-    longer["moon"] = json!("full");
-    let refused = serde_json::from_value::<T>(longer).unwrap_err().to_string();
-    assert!(refused.contains("unknown field `moon`"), "{refused}");
-}
-
-/// An answer: it goes to JSON and back, and a member of a newer agent is skipped.
-fn answer<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: Value) {
-    let read = round_trip::<T>(document.clone());
-    let mut longer = document;
-    longer["moon"] = json!("full");
-    assert_eq!(serde_json::from_value::<T>(longer).unwrap(), read);
-}
 
 fn device() -> Value {
     json!({
@@ -125,6 +99,9 @@ fn request_bodies_round_trip_and_refuse_unknown_members() {
     body::<MakeApiKey>(json!({
         "role": "admin", "name": "n", "accounts": ["a*"], "explain": true, "forward": false,
     }));
+    body::<MakeConsoleLink>(json!({"account": "a", "ttl_seconds": 60, "recover": true}));
+    body::<ListConsoleLinks>(json!({"limit": 1, "after": "b"}));
+    body::<StartSignIn>(json!({"account": "a", "return_to": "https://a.example/", "state": "s"}));
     body::<MakeSigningKey>(json!({"algorithm": "ES256"}));
     body::<MakeBackup>(json!({"path": "/p", "keep": 3}));
     body::<BeginKeyCeremony>(json!({
@@ -188,6 +165,12 @@ fn answers_round_trip_and_skip_members_of_a_newer_agent() {
         "active_devices": 1, "throttled_until": null,
     }]}));
     answer::<Bypass>(json!({"code": "c", "expires_at": TIME}));
+    answer::<MadeConsoleLink>(json!({"id": "i", "url": "u", "expires_at": TIME}));
+    answer::<StartedSignIn>(json!({"url": "u", "expires_at": TIME}));
+    answer::<ConsoleLinks>(json!({"next": "b", "links": [{
+        "id": "i", "account": "a", "made_by": "uid:0", "created_at": TIME, "expires_at": TIME,
+        "recover": true,
+    }]}));
     answer::<RevokedSessions>(json!({"revoked_before": TIME, "generation": 2}));
     answer::<BegunRegistration>(json!({"ceremony_id": "c", "public_key": {}}));
     answer::<BegunAuthentication>(json!({"ceremony_id": "c", "public_key": {}}));
@@ -248,7 +231,7 @@ fn debug_shows_no_secret() {
 
 #[tokio::test]
 async fn the_typed_client_reaches_each_route_of_the_description() {
-    let agent = Agent::start("");
+    let agent = Agent::start(CONSOLE);
     let admin = http::Client::unix(agent.socket());
     let token = enrol(&admin, "bob");
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
@@ -304,6 +287,7 @@ async fn ask_everything(client: &Client, serial: &str) {
     let _ = client.resync_device(&serial, ["123456", "654321"]).await.unwrap_err();
     let _ = client.diagnose_device(&serial, ["123456", "654321"]).await;
     ask_about_files(client, &alice).await;
+    ask_about_console(client).await;
     client.device(&serial).await.unwrap();
     client.rename_device(&serial, &"n".parse().unwrap()).await.unwrap();
     client.all_devices(None, Some(DeviceState::Active)).await.unwrap();

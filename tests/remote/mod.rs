@@ -5,7 +5,9 @@
 mod agents;
 mod between;
 mod client;
+mod console;
 mod contract;
+mod documents;
 mod files;
 mod follow;
 mod python;

@@ -307,6 +307,7 @@ impl Act {
             }
             Act::MakeApiKey => {
                 let new = NewApiKey {
+                    operator: None,
                     name: None,
                     role: "admin".to_owned(),
                     accounts: None,

@@ -14,6 +14,7 @@ mod faults;
 mod folded;
 mod identity;
 mod keys;
+mod links;
 mod looks;
 mod misconfigured;
 mod model;

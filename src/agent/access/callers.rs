@@ -19,7 +19,7 @@ use crate::agent::access::peer::{Login, Peer, is_administrator, login_names};
 use crate::agent::access::places::Places;
 use crate::agent::accounts::Accounts;
 use crate::agent::config::{AccountPattern, Config, Role};
-use crate::id::CallerId;
+use crate::id::{AccountId, CallerId};
 use crate::store::ApiKeyRecord;
 use crate::verifier::{Error, Verifier};
 
@@ -75,6 +75,45 @@ impl Callers {
         let caller = identified?.seated(places);
         caller.place.take().await;
         Ok(caller)
+    }
+
+    /// The caller that an API key made for an operator names, and the operator's account; none for
+    /// any other text.
+    ///
+    /// # Errors
+    /// [`Denied`] above its request rate; a verifier's error where the store cannot say.
+    #[expect(dead_code, reason = "pages that are not here yet ask for it")]
+    pub(crate) async fn operator(&self, key: &str) -> Result<Option<(Caller, AccountId)>, Failure> {
+        let record = self.0.record(Some(key)).await?;
+        self.acting_operator(record.as_ref()).await
+    }
+
+    /// The caller of this id, if an API key made for an operator names it that was not revoked
+    /// since, and the operator's account.
+    ///
+    /// # Errors
+    /// As those of [`operator`](Callers::operator).
+    #[expect(dead_code, reason = "pages that are not here yet ask for it")]
+    pub(crate) async fn present_operator(
+        &self,
+        id: &CallerId,
+    ) -> Result<Option<(Caller, AccountId)>, Failure> {
+        let keys = self.0.api_keys().await?;
+        let record = id.as_str().strip_prefix("key:").and_then(|id| keys.get(id));
+        self.acting_operator(record).await
+    }
+
+    async fn acting_operator(
+        &self,
+        record: Option<&ApiKeyRecord>,
+    ) -> Result<Option<(Caller, AccountId)>, Failure> {
+        let inner = &self.0;
+        let named =
+            record.and_then(|record| Some((inner.holder(record)?, record.operator.clone()?)));
+        let Some((caller, account)) = named else { return Ok(None) };
+        inner.may_act_after_restore(&caller).await?;
+        let caller = inner.within_rate(caller)?.seated(&inner.places);
+        Ok(Some((caller, account)))
     }
 
     /// Names of these callers: login names of users, names of API keys that were not revoked.
@@ -179,6 +218,11 @@ impl Inner {
     }
 
     async fn by_api_key(&self, key: Option<&str>) -> Result<Option<Caller>, Error> {
+        Ok(self.record(key).await?.and_then(|record| self.holder(&record)))
+    }
+
+    /// The record of this API key.
+    async fn record(&self, key: Option<&str>) -> Result<Option<ApiKeyRecord>, Error> {
         let Some((key, id)) = key.and_then(|key| Some((key, api_key_id(key)?))) else {
             return Ok(None);
         };
@@ -187,7 +231,7 @@ impl Inner {
         Ok(keys
             .get(id)
             .filter(|record| bool::from(record.digest.ct_eq(&digest[..])))
-            .and_then(|record| self.holder(record)))
+            .cloned())
     }
 
     /// Refuses an administrator's key while the restored state lasts: it may have been revoked

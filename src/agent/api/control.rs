@@ -107,6 +107,7 @@ pub(super) async fn make_api_key(
         accounts: body.accounts,
         explain: body.explain.unwrap_or(false),
         forward: body.forward.unwrap_or(false),
+        operator: body.operator,
     };
     let (record, key) = control::make_api_key(&state, &caller, request).await?;
     let api_key = views::api_key(&record);

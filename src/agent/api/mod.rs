@@ -3,6 +3,7 @@
 mod accounts;
 mod authz;
 mod body;
+mod console;
 mod control;
 mod description;
 mod devices;

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::agent::api::description::{Description, Document};
 use crate::agent::api::{
-    accounts, authz, control, description, devices, diagnosis, fleet, fresh, health, imports,
-    key_ceremonies, security_keys, sessions,
+    accounts, authz, console, control, description, devices, diagnosis, fleet, fresh, health,
+    imports, key_ceremonies, security_keys, sessions,
 };
 use crate::agent::problem::{InDoubt, Problem};
 use crate::agent::state::Shared;
@@ -51,6 +51,9 @@ pub(crate) fn router(state: Shared) -> Router {
         .route("/v1/authz/{policy}/{*request}", any(authz::decide_below))
         .routes(routes!(fresh::ask, fresh::keep))
         .routes(routes!(fleet::drift))
+        .routes(routes!(console::make_link, console::links))
+        .routes(routes!(console::withdraw_link))
+        .routes(routes!(console::start_sign_in))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))
         .routes(routes!(control::checkpoint))

@@ -156,6 +156,7 @@ pub(super) fn api_key(key: &ApiKeyRecord) -> ApiKey {
         accounts: key.accounts.clone(),
         explain: key.explain,
         forward: key.forward,
+        operator: key.operator.clone(),
         created_at: key.created_at.into(),
     }
 }

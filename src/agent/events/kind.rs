@@ -38,8 +38,10 @@ pub enum EventKind {
     SignCountFell,
     /// An administrator made a bypass code.
     BypassMade,
-    /// A bypass code was used.
+    /// A bypass code was used, or a recovery link.
     BypassUsed,
+    /// An administrator made a recovery link.
+    RecoveryLinkMade,
     /// The agent signed where the audit log ends; the reason is the checkpoint.
     AuditCheckpoint,
     /// The audit log was changed by another hand than the store's.
@@ -74,6 +76,7 @@ impl EventKind {
             Action::KeySignCountFell => Some(EventKind::SignCountFell),
             Action::BypassMade => Some(EventKind::BypassMade),
             Action::BypassAccepted => Some(EventKind::BypassUsed),
+            Action::RecoveryLinkMade => Some(EventKind::RecoveryLinkMade),
             Action::AuditCheckpoint => Some(EventKind::AuditCheckpoint),
             Action::AuditBroken => Some(EventKind::AuditBroken),
             Action::ServerClockSuspect => Some(EventKind::ServerClockSuspect),
@@ -95,6 +98,9 @@ impl EventKind {
             | Action::DevicesExported
             | Action::DevicesImported
             | Action::KeyAccepted
+            | Action::LinkMade
+            | Action::LinkOpened
+            | Action::LinkWithdrawn
             | Action::RegistrationRefused
             | Action::RestoreAccepted
             | Action::SealingKeysResealed
@@ -127,6 +133,7 @@ impl EventKind {
             EventKind::SignCountFell => "sign_count_fell",
             EventKind::BypassMade => "bypass_made",
             EventKind::BypassUsed => "bypass_used",
+            EventKind::RecoveryLinkMade => "recovery_link_made",
             EventKind::AuditCheckpoint => "audit_checkpoint",
             EventKind::AuditBroken => "audit_broken",
             EventKind::ServerClockSuspect => "server_clock_suspect",

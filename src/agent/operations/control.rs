@@ -45,6 +45,8 @@ pub(crate) struct ApiKeyRequest {
     pub(crate) accounts: Option<Vec<String>>,
     pub(crate) explain: bool,
     pub(crate) forward: bool,
+    /// The name of the account of the operator that it is for.
+    pub(crate) operator: Option<String>,
 }
 
 /// Reads the audit log, oldest first.
@@ -106,8 +108,10 @@ pub(crate) async fn make_api_key(
 ) -> Result<(ApiKeyRecord, Zeroizing<String>), Failure> {
     caller.must_be(Role::Admin)?;
     request.judge()?;
-    let ApiKeyRequest { role, name, accounts, explain, forward } = request;
-    let new = NewApiKey { name, role: role.name().to_owned(), accounts, explain, forward };
+    let ApiKeyRequest { role, name, accounts, explain, forward, operator } = request;
+    let operator = operator.map(|name| scope::named(state, &name)).transpose()?;
+    let role = role.name().to_owned();
+    let new = NewApiKey { name, role, accounts, explain, forward, operator };
     Ok(scope::verifier(state, caller).make_api_key(new).await?)
 }
 
@@ -188,6 +192,9 @@ impl ApiKeyRequest {
             if pattern == AccountPattern::LoginName {
                 return Err(Denied::bad_input("an API key has no login name: name the accounts"));
             }
+        }
+        if self.role == Role::Verifier && self.operator.is_some() {
+            return Err(Denied::bad_input("operator: their keys have the role enroller or admin"));
         }
         if self.role == Role::Admin && self.accounts.is_some() {
             return Err(Denied::bad_input(

@@ -8,6 +8,7 @@
 pub(crate) mod accounts;
 pub(crate) mod backup;
 pub(crate) mod ceremonies;
+pub(crate) mod console;
 pub(crate) mod control;
 pub(crate) mod devices;
 pub(crate) mod exports;
@@ -17,6 +18,7 @@ pub(crate) mod health;
 pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod policies;
+pub(crate) mod return_to;
 pub(crate) mod reuse;
 pub(crate) mod scan;
 pub(crate) mod scope;

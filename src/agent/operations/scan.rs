@@ -2,8 +2,6 @@
 //! each request.
 
 use crate::agent::access::Denied;
-use crate::store;
-use crate::store::Answer;
 
 use crate::agent::operations::scope;
 
@@ -38,13 +36,16 @@ impl Search {
 ///
 /// # Errors
 /// The errors of `read`, which gives the rows after a place, at most so many.
-pub(super) async fn scan<'a, T, P: Clone>(
+pub(super) async fn scan<T, P: Clone, E, R>(
     limit: u32,
     mut after: Option<P>,
-    read: impl Fn(Option<P>, u32) -> Answer<'a, Vec<T>>,
+    read: impl Fn(Option<P>, u32) -> R,
     place: impl Fn(&T) -> P,
     wanted: Option<impl Fn(&T) -> bool>,
-) -> Result<Found<T, P>, store::Error> {
+) -> Result<Found<T, P>, E>
+where
+    R: Future<Output = Result<Vec<T>, E>>,
+{
     let size = if wanted.is_some() { PAGE } else { limit };
     let (mut found, mut looked) = (Vec::new(), 0);
     loop {
@@ -78,6 +79,7 @@ const MOST: usize = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Answer;
 
     /// Rows are their own places.
     async fn found(count: u32, limit: u32, every: u32) -> (Vec<u32>, usize) {

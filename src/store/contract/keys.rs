@@ -35,6 +35,7 @@ fn api_key(id: &str, seconds: u64) -> ApiKeyRecord {
         role: "verifier".to_owned(),
         accounts: Some(vec!["alice".to_owned()]),
         explain: true,
+        operator: None,
         forward: true,
         created_at: UnixTime(NOW.0 + seconds),
     }
