@@ -70,6 +70,7 @@ impl Introspector {
         Ok(Some(FreshMfa {
             account: context.common.account,
             serial: context.serial,
+            kind: context.kind,
             mfa_time: context.mfa_time,
             issued_at: context.common.issued_at,
             generation: context.common.generation,

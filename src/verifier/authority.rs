@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::device::{Device, DeviceState};
+use crate::device::{Device, DeviceState, MfaKind};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::AccountSnapshot;
 use crate::time::{MAX_CLOCK_LEAD, UnixTime};
@@ -28,6 +28,7 @@ pub enum Authority {
 pub struct FreshMfa {
     pub(crate) account: AccountId,
     pub(crate) serial: SerialNumber,
+    pub(crate) kind: MfaKind,
     pub(crate) mfa_time: UnixTime,
     pub(crate) issued_at: UnixTime,
     pub(crate) generation: u64,
@@ -76,11 +77,15 @@ impl FreshMfa {
             && recent
             && self.generation >= seen.account.generation
             && alive(seen.account.revoked_before)
-            && device.is_some_and(|device| {
-                self.was_made_with(device)
-                    && self.device_generation >= device.generation
-                    && alive(device.revoked_before)
-            })
+            && match self.kind {
+                // An administrator vouched for the person: the code stands for no device.
+                MfaKind::Bypass => device.is_none(),
+                _ => device.is_some_and(|device| {
+                    self.was_made_with(device)
+                        && self.device_generation >= device.generation
+                        && alive(device.revoked_before)
+                }),
+            }
     }
 
     /// True for a device that can make proofs now. One that strangers have locked makes them for
@@ -136,6 +141,7 @@ mod tests {
         FreshMfa {
             account: "alice".parse().unwrap(),
             serial: "GAHT00000001".parse().unwrap(),
+            kind: MfaKind::Totp,
             mfa_time: UnixTime(NOW.0 - 60),
             issued_at: UnixTime(NOW.0 - 60),
             generation: 5,
@@ -162,6 +168,14 @@ mod tests {
         for (what, proof) in worse {
             assert!(!proof.counts(&seen, NOW), "{what}");
         }
+        let bypass = FreshMfa {
+            serial: "bypass:0123456789AB".parse().unwrap(),
+            kind: MfaKind::Bypass,
+            device_generation: 0,
+            ..proof()
+        };
+        assert!(bypass.counts(&seen, NOW), "an administrator's code");
+        assert!(!FreshMfa { generation: 4, ..bypass }.counts(&seen, NOW), "a revoked one");
         let with = |change: fn(&mut AccountSnapshot)| {
             let mut seen = protected();
             change(&mut seen);

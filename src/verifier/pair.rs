@@ -82,11 +82,26 @@ impl Verifier {
         window: Window,
         authority: &Authority,
     ) -> Result<Device, Error> {
+        Ok(self.activate_proving(serial, codes, window, authority).await?.0)
+    }
+
+    /// Makes a pending or disabled device active, and returns the proof that the two codes are: a
+    /// session may be opened with it.
+    ///
+    /// # Errors
+    /// As [`activate`](Verifier::activate).
+    pub async fn activate_proving<'a>(
+        &self,
+        serial: &SerialNumber,
+        codes: impl Into<CodePair<'a>>,
+        window: Window,
+        authority: &Authority,
+    ) -> Result<(Device, Verified), Error> {
         let account = self.owner(serial).await?;
         let purpose = Purpose::Activate(authority);
         let codes = codes.into();
         let pair = Pair { account: &account, serial, codes, window, purpose };
-        Ok(self.decide_pair(&pair).await?.0)
+        self.decide_pair(&pair).await
     }
 
     /// Finds a device again whose clock or counter ran away, and unlocks it. Both codes are
@@ -100,11 +115,25 @@ impl Verifier {
         codes: impl Into<CodePair<'a>>,
         window: Window,
     ) -> Result<Resynced, Error> {
+        Ok(self.resync_proving(serial, codes, window).await?.0)
+    }
+
+    /// Finds a device again, and returns the proof that the two codes are: a session may be opened
+    /// with it.
+    ///
+    /// # Errors
+    /// As [`resync`](Verifier::resync).
+    pub async fn resync_proving<'a>(
+        &self,
+        serial: &SerialNumber,
+        codes: impl Into<CodePair<'a>>,
+        window: Window,
+    ) -> Result<(Resynced, Verified), Error> {
         let account = self.owner(serial).await?;
         let (codes, purpose) = (codes.into(), Purpose::Resync);
         let pair = Pair { account: &account, serial, codes, window, purpose };
         let (device, verified) = self.decide_pair(&pair).await?;
-        Ok(Resynced { drift: device.drift(verified.at()), device })
+        Ok((Resynced { drift: device.drift(verified.at()), device }, verified))
     }
 
     /// Verifies an account by two consecutive codes of a device that is out of sync, and

@@ -11,7 +11,9 @@ use crate::otp::{Code, CodePair};
 use crate::session::SignedContext;
 use crate::store::DeviceList;
 use crate::time::UnixTime;
-use crate::verifier::{Added, ClockFacts, Diagnosed, Error, NewDevice, NewFactor, Resynced};
+use crate::verifier::{
+    Added, ClockFacts, Diagnosed, Error, NewDevice, NewFactor, Resynced, Verified,
+};
 
 /// A device to add.
 pub(crate) struct Addition<'a> {
@@ -156,13 +158,25 @@ pub(crate) async fn activate(
     codes: CodePair<'_>,
     proof: Option<&SignedContext>,
 ) -> Result<Device, Failure> {
+    Ok(activate_proving(state, caller, serial, codes, proof).await?.0)
+}
+
+/// Activates a device, with the proof that the codes are.
+pub(super) async fn activate_proving(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    codes: CodePair<'_>,
+    proof: Option<&SignedContext>,
+) -> Result<(Device, Verified), Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
     let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
     let explain = caller.hears_why(Some(&account));
     let verifier = scope::verifier(state, caller).limited_to(account);
     let now = verifier.clock().read().wall;
-    let activated = verifier.activate(&serial, codes, scope::window(caller), &authority).await;
+    let window = scope::window(caller);
+    let activated = verifier.activate_proving(&serial, codes, window, &authority).await;
     activated.map_err(|error| pair_refused(state, (caller, explain), error, now))
 }
 
@@ -173,12 +187,22 @@ pub(crate) async fn resync(
     serial: &str,
     codes: CodePair<'_>,
 ) -> Result<Resynced, Failure> {
+    Ok(resync_proving(state, caller, serial, codes).await?.0)
+}
+
+/// Resynchronises a device, with the proof that the codes are.
+pub(super) async fn resync_proving(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    codes: CodePair<'_>,
+) -> Result<(Resynced, Verified), Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
     let _lane = scope::lane(caller, &account).await;
     let explain = caller.hears_why(Some(&account));
     let verifier = scope::verifier(state, caller).limited_to(account);
     let now = verifier.clock().read().wall;
-    let resynced = verifier.resync(&serial, codes, scope::window(caller)).await;
+    let resynced = verifier.resync_proving(&serial, codes, scope::window(caller)).await;
     resynced.map_err(|error| pair_refused(state, (caller, explain), error, now))
 }
 
