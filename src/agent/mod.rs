@@ -9,6 +9,8 @@ mod access;
 mod accounts;
 mod api;
 pub mod config;
+#[cfg(feature = "console")]
+mod console;
 mod error;
 mod events;
 mod fleet;
@@ -39,11 +41,13 @@ pub use started::Started;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+
 use crate::time::{Clock, SystemClock};
 use crate::usb::{Bus, Usb};
 use error::at_start;
 use log::Lossy;
-use net::{Listeners, Routers, Tls};
+use net::{Face, Listeners, Routers, Tls};
 use signals::Signals;
 use state::Shared;
 use stop::Why;
@@ -161,10 +165,11 @@ async fn work(
     tls: Option<Arc<Tls>>,
     tell: impl FnOnce(),
 ) -> Result<(), Error> {
-    let around = |router| net::layered(router, &state.config, &state.metrics);
+    let around = |router, face| net::layered(router, face, &state.config, &state.metrics);
     let routers = Routers {
-        agent: around(api::router(Arc::clone(state))),
-        verify: around(api::to_verify(Arc::clone(state))),
+        agent: around(api::router(Arc::clone(state)), Face::Api),
+        verify: around(api::to_verify(Arc::clone(state)), Face::Api),
+        console: console_pages(state, around),
     };
     let mut tasks = vec![
         tokio::spawn(housekeeping::run(Arc::clone(state))),
@@ -192,6 +197,17 @@ async fn work(
     }
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     Ok(())
+}
+
+/// The router of the console; an empty one where it is not built in, and then nothing listens.
+fn console_pages(state: &Shared, around: impl Fn(Router, Face) -> Router) -> Router {
+    #[cfg(feature = "console")]
+    return console::surrounded(Arc::clone(state), around);
+    #[cfg(not(feature = "console"))]
+    {
+        let _ = (state, around);
+        Router::new()
+    }
 }
 
 fn system<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {

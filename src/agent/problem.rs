@@ -118,6 +118,12 @@ impl Problem {
         *self.document
     }
 
+    /// The kind of problem.
+    #[cfg(feature = "console")]
+    pub(crate) fn code(&self) -> &ProblemCode {
+        &self.document.code
+    }
+
     /// `true` if the store did not say whether it kept a change.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.in_doubt

@@ -33,6 +33,8 @@ mod diagnose;
 mod export;
 #[cfg(feature = "import")]
 mod import;
+#[cfg(feature = "console")]
+mod kept;
 mod looks;
 mod pair;
 mod passcode;
@@ -67,6 +69,8 @@ pub(crate) use decide::Judgement;
 pub use diagnose::Diagnosed;
 #[cfg(feature = "import")]
 pub use import::{Import, Imported};
+#[cfg(feature = "console")]
+pub(crate) use kept::{Keep, Kept};
 pub use pair::Resynced;
 pub use passcode::{BadPasscode, BypassCode, Passcode};
 pub use readings::Reading;

@@ -4,6 +4,8 @@
 //! names the caller.
 
 use std::collections::HashMap;
+#[cfg(feature = "console")]
+use std::net::IpAddr;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -114,6 +116,20 @@ impl Callers {
         inner.may_act_after_restore(&caller).await?;
         let caller = inner.within_rate(caller)?.seated(&inner.places);
         Ok(Some((caller, account)))
+    }
+
+    /// Gives a visitor of the pages its place, once its request may be worked on. It is counted by
+    /// its address, so that one visitor keeps no other one waiting.
+    ///
+    /// # Errors
+    /// [`Denied::TooFast`].
+    #[cfg(feature = "console")]
+    pub(crate) async fn visitor(&self, caller: Caller, from: IpAddr) -> Result<Caller, Denied> {
+        let counted = CallerId::new(format!("{} {from}", caller.id));
+        let own = Caller { id: counted, ..caller.clone() };
+        let own = self.0.within_rate(own)?.seated(&self.0.places);
+        own.place.take().await;
+        Ok(Caller { place: own.place, ..caller })
     }
 
     /// Names of these callers: login names of users, names of API keys that were not revoked.

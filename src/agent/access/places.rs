@@ -113,6 +113,8 @@ impl Place {
     pub(crate) async fn page(&self) {
         let Some(places) = &self.places else { return };
         self.release();
+        // A second answer of the same request does not wait for the first.
+        *lock(&self.page) = None;
         let page = places.pages.take(self.caller.clone()).await;
         *lock(&self.page) = Some(page);
         self.take().await;

@@ -65,6 +65,14 @@ pub struct ServiceName(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivePath(String);
 
+impl ConsoleConfig {
+    /// Returns the lifetime of a console session.
+    #[cfg(feature = "console")]
+    pub(crate) fn lifetime(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(u64::from(self.minutes) * 60)
+    }
+}
+
 impl ServiceName {
     /// The name.
     pub fn as_str(&self) -> &str {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::agent::console::drift::{Reading, capitalised, signed};
+use crate::agent::console::drift::{Reading, capitalised, round};
 use crate::agent::console::language::Language;
 use crate::agent::console::svg::mark;
 use crate::agent::console::when;
@@ -125,16 +125,20 @@ struct Ground {
 }
 
 impl Ground {
-    /// Draws the lines of round offsets with their labels, and the months.
+    /// Draws the lines of round offsets with their labels, and months or, of a short time, days.
     fn draw(&self, svg: &mut String, language: Language) {
         for (tick, y) in self.ticks() {
-            let (class, label) = (if tick == 0 { "zero" } else { "grid" }, signed(language, tick));
+            let (class, label) = (if tick == 0 { "zero" } else { "grid" }, round(language, tick));
             mark!(svg, r#"<line class="{class}" x1="70" x2="690" y1="{y:.0}" y2="{y:.0}"/>"#);
             let below = y + 4.0;
             mark!(svg, r#"<text x="62" y="{below:.0}" text-anchor="end">{label}</text>"#);
         }
+        let is_long = self.end.since(self.begin) > DAYS;
         for (at, x) in self.months() {
-            let month = when::month(language, at);
+            let month = match is_long {
+                true => when::month(language, at).to_owned(),
+                false => when::month_day(language, at),
+            };
             mark!(svg, r#"<text x="{x:.0}" y="214" text-anchor="middle">{month}</text>"#);
         }
     }
@@ -197,6 +201,9 @@ const POINTS: u64 = 32;
 const DEVIATIONS: f64 = 2.0;
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// A time of which days are told.
+const DAYS: Duration = Duration::from_secs(150 * 86_400);
 
 /// The least time that is drawn before and after now.
 const LEAST: Duration = Duration::from_secs(30 * 86_400);

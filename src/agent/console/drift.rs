@@ -131,6 +131,21 @@ pub(crate) fn signed(language: Language, seconds: i64) -> String {
     format!("{sign}{}", amount(language, seconds))
 }
 
+/// A round offset for a scale, in one unit: `−60 s`, `+3 min`, `+12 h`.
+pub(crate) fn round(language: Language, seconds: i64) -> String {
+    let sign = match seconds {
+        0 => "",
+        1.. => "+",
+        _ => "−",
+    };
+    let (number, unit) = match seconds.unsigned_abs() {
+        number if number >= 7_200 && number.is_multiple_of(3_600) => (number / 3_600, "h"),
+        number if number >= 120 && number.is_multiple_of(60) => (number / 60, "min"),
+        number => (number, "s"),
+    };
+    format!("{sign}{} {unit}", language.number(number))
+}
+
 /// A text with a capital letter at its beginning.
 pub(crate) fn capitalised(text: &str) -> String {
     let mut rest = text.chars();
@@ -201,6 +216,8 @@ mod tests {
     #[test]
     fn offsets_have_a_sign_and_a_sentence() {
         assert_eq!([0, 41, -15].map(|it| signed(English, it)), ["0 s", "+41 s", "−15 s"]);
+        let rounded = [0, -60, 180, 43_200, -3_600].map(|it| round(German, it));
+        assert_eq!(rounded, ["0 s", "−60 s", "+3 min", "+12 h", "−60 min"]);
         let known = Reading { gain: Some(2.04), ..reading(41) };
         assert_eq!(known.sentence(English), "Runs 41 s fast, gains about 2 s a week.");
         let slow = Reading { gain: Some(-1.46), ..reading(-41) };

@@ -423,6 +423,7 @@ pub(super) const ENGLISH: Words = Words {
         months: "January February March April May June July August September October November \
             December",
         short_months: "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+        short_day: Sentence("{day} {month}"),
     },
     event: EventWords {
         account_removed: "Account removed",

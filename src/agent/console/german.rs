@@ -441,6 +441,7 @@ pub(super) const GERMAN: Words = Words {
         months: "Januar Februar März April Mai Juni Juli August September Oktober November \
             Dezember",
         short_months: "Jan. Feb. März Apr. Mai Juni Juli Aug. Sep. Okt. Nov. Dez.",
+        short_day: Sentence("{day}. {month}"),
     },
     event: EventWords {
         account_removed: "Konto entfernt",

@@ -1,6 +1,6 @@
 //! The clocks of a fleet, counted and drawn.
 
-use crate::agent::console::drift::signed;
+use crate::agent::console::drift::{round, signed};
 use crate::agent::console::language::Language;
 use crate::agent::console::svg::mark;
 use crate::agent::console::words::escaped;
@@ -24,7 +24,7 @@ pub(crate) fn histogram(language: Language, survey: &Survey) -> String {
         mark!(svg, r#"<text x="{x:.0}" y="{y:.0}" text-anchor="middle">{count}</text>"#);
     }
     for (index, offset) in Histogram::edges().enumerate().filter(|(_, edge)| edge % 60 == 0) {
-        let (x, label) = (edge(index + 1), signed(language, offset.into()));
+        let (x, label) = (edge(index + 1), round(language, offset.into()));
         mark!(svg, r#"<text x="{x:.0}" y="210" text-anchor="middle">{label}</text>"#);
     }
     let middle = edge(BINS / 2);

@@ -4,7 +4,7 @@
 //! Places are in per cent of the width, so that the drawing stretches while letters and strokes do
 //! not. Every mark has its look from the style sheet: a page has no style of its own.
 
-use crate::agent::console::drift::{Reading, signed};
+use crate::agent::console::drift::{Reading, round, signed};
 use crate::agent::console::language::Language;
 use crate::agent::console::svg::mark;
 use crate::agent::console::words::escaped;
@@ -59,20 +59,9 @@ impl Scale {
         }
         mark!(svg, r#"<line class="us" x1="50%" x2="50%" y1="25" y2="51"/>"#);
         for label in [-self.label, self.label] {
-            lettered(svg, "", (self.place(label), 65), &self.name(language, label));
+            lettered(svg, "", (self.place(label), 65), &round(language, label));
         }
         lettered(svg, "", (50.0, 65), language.words().devices.our_clock);
-    }
-
-    /// A label in one unit: `−60 s`, `+3 min`, `+12 h`.
-    fn name(self, language: Language, label: i64) -> String {
-        let sign = if label < 0 { '−' } else { '+' };
-        let (number, unit) = match self.end {
-            0..120 => (label.abs(), "s"),
-            120..7_200 => (label.abs() / 60, "min"),
-            _ => (label.abs() / 3_600, "h"),
-        };
-        format!("{sign}{} {unit}", language.number(number.unsigned_abs()))
     }
 }
 

@@ -23,6 +23,12 @@ pub(crate) fn month(language: Language, time: UnixTime) -> &'static str {
     named(language.words().date.short_months, month)
 }
 
+/// A day without its year, short: `3 May`.
+pub(crate) fn month_day(language: Language, time: UnixTime) -> String {
+    let [_, _, day] = date(time);
+    language.words().date.short_day(day, month(language, time)).to_string()
+}
+
 /// A past time as people say it: `today, 09:41`, `yesterday, 18:20`, and the day of older ones.
 pub(crate) fn when(language: Language, now: UnixTime, time: UnixTime) -> String {
     recent(language, now, time).unwrap_or_else(|| day(language, time))
@@ -105,6 +111,9 @@ mod tests {
                 assert_eq!(months.split(' ').count(), 12, "{months}");
             }
         }
-        assert_eq!(month(Language::German, at("2026-12-01T00:00:00Z")), "Dez.");
+        let first = at("2026-12-01T00:00:00Z");
+        assert_eq!(month(Language::German, first), "Dez.");
+        assert_eq!(month_day(Language::German, first), "1. Dez.");
+        assert_eq!(month_day(Language::English, first), "1 Dec");
     }
 }

@@ -223,7 +223,7 @@ words! {
     /// Days and months.
     date: Date {
         today(time), yesterday(time), day(day, month, year), day_time(date, time), months,
-        short_months,
+        short_months, short_day(day, month),
     }
     /// Audit events, as they are told.
     event: EventWords {

@@ -26,6 +26,7 @@ use crate::id::{AccountId, CallerId};
 use crate::wire::ProblemCode;
 
 struct Admission {
+    face: Face,
     hosts: Vec<String>,
     /// Long bodies of one user or address that are held at the same time.
     long_bodies: Shares<Holder>,
@@ -35,12 +36,27 @@ struct Admission {
     log_accounts: bool,
 }
 
+/// The kind of requests that are admitted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// Requests of programs.
+    Api,
+    /// Requests of browsers, whose origins the pages check.
+    Pages,
+}
+
 #[derive(Clone)]
 struct Panicked(Arc<Metrics>);
 
 /// Surrounds a router. Bodies reach it whole, and are at most [`LARGEST_BODY`] long.
-pub(crate) fn layered(router: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
+pub(crate) fn layered(
+    router: Router,
+    face: Face,
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Router {
     let admission = Admission {
+        face,
         hosts: config.hosts.iter().map(ToString::to_string).collect(),
         long_bodies: Shares::new(MOST_LONG_BODIES),
         request_timeout: Duration::from_secs(config.limits.request_timeout_seconds),
@@ -95,7 +111,9 @@ impl Admission {
     fn turns_away(&self, request: &Request) -> Option<Response> {
         let connection = request.extensions().get::<Connection>();
         let encrypted = match connection {
-            Some(Connection { peer: Peer::Tcp(_), encrypted, .. }) => *encrypted,
+            Some(Connection { peer: Peer::Tcp(_), encrypted, .. }) if self.face == Face::Api => {
+                *encrypted
+            }
             _ => return None,
         };
         if request.headers().contains_key(header::ORIGIN) {

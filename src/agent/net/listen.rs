@@ -12,11 +12,14 @@ use crate::agent::net::unix;
 use crate::agent::net::unix::SocketFile;
 
 /// All listening sockets of the agent.
+#[derive(Default)]
 pub(crate) struct Listeners {
     pub(crate) unix: Vec<UnixListener>,
     /// The sockets for verifiers: any local user may connect, with the role `verifier` alone.
     pub(crate) verify: Vec<UnixListener>,
     pub(crate) tcp: Vec<TcpListener>,
+    /// The listeners of the console, which answer nothing of the API.
+    pub(crate) console: Vec<TcpListener>,
     /// Socket files to remove at the end; those of systemd are not among them.
     pub(crate) files: Vec<SocketFile>,
 }
@@ -25,8 +28,7 @@ impl Listeners {
     /// Opens all sockets. A Unix socket passed by systemd replaces the configured one, and TCP
     /// sockets passed by it come beside `listen`. The one named [`VERIFY`] is for verifiers.
     pub(crate) fn open(config: &Config) -> Result<Listeners, ListenError> {
-        let mut listeners =
-            Listeners { unix: Vec::new(), verify: Vec::new(), tcp: Vec::new(), files: Vec::new() };
+        let mut listeners = Listeners::default();
         listeners.take_handed_over(config)?;
         if listeners.unix.is_empty() {
             let (listener, file) = unix::listen(&config.socket_path(), &config.socket)?;
@@ -44,9 +46,15 @@ impl Listeners {
             return Err(ListenError::Exposed(*address));
         }
         for address in &config.listen {
-            let system = |reason| ListenError::System { address: address.to_string(), reason };
-            let listener = bind(*address).map_err(system)?;
-            listeners.tcp.push(tcp(listener).map_err(system)?);
+            listeners.tcp.push(listen(*address)?);
+        }
+        if config.console.origin.is_some() {
+            if let Some(address) = config.exposed_console_addresses().next() {
+                return Err(ListenError::Exposed(*address));
+            }
+            for address in &config.console.listen {
+                listeners.console.push(listen(*address)?);
+            }
         }
         Ok(listeners)
     }
@@ -79,6 +87,11 @@ impl Listeners {
         }
         Ok(())
     }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let system = |reason| ListenError::System { address: address.to_string(), reason };
+    tcp(bind(address).map_err(system)?).map_err(system)
 }
 
 fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {

@@ -11,7 +11,7 @@ mod tls;
 mod unix;
 mod unread;
 
-pub(crate) use admission::layered;
+pub(crate) use admission::{Face, layered};
 pub use error::ListenError;
 pub(crate) use listen::Listeners;
 pub(crate) use serve::{Routers, serve};

@@ -40,6 +40,8 @@ pub(crate) struct Routers {
     pub(crate) agent: Router,
     /// The routes that a verifier needs, for the verifiers' socket.
     pub(crate) verify: Router,
+    /// Pages, for the console's listener.
+    pub(crate) console: Router,
 }
 
 /// The state that connections share.
@@ -51,6 +53,8 @@ struct Server {
     /// ended.
     cut: watch::Receiver<()>,
     tls: Option<Arc<Tls>>,
+    /// The console's listener encrypts too.
+    console_has_tls: bool,
     logins: Logins,
     metrics: Arc<Metrics>,
     /// Time for a peer to read an answer.
@@ -62,6 +66,13 @@ struct Server {
 enum Door {
     Agent,
     Verifiers,
+}
+
+/// The kind of TCP listener on which a connection was accepted.
+#[derive(Clone, Copy)]
+enum Face {
+    Api,
+    Console,
 }
 
 /// The limits of a Unix socket: administrators have their own, so that users cannot keep them or
@@ -103,6 +114,7 @@ pub(crate) async fn serve(
         stop: state.stop.clone(),
         cut: cut_off,
         tls,
+        console_has_tls: state.config.console_has_tls(),
         logins: Logins::default(),
         metrics: Arc::clone(&state.metrics),
         unread: Duration::from_secs(limits.answer_timeout_seconds),
@@ -120,7 +132,11 @@ pub(crate) async fn serve(
         loops.spawn(Arc::clone(&server).accept_local(listener, limits, Door::Verifiers));
     }
     for listener in listeners.tcp {
-        loops.spawn(Arc::clone(&server).accept_remote(listener, remote.clone()));
+        loops.spawn(Arc::clone(&server).accept_remote(listener, remote.clone(), Face::Api));
+    }
+    let pages = ConnectionLimits::new(limits.connections);
+    for listener in listeners.console {
+        loops.spawn(Arc::clone(&server).accept_remote(listener, pages.clone(), Face::Console));
     }
     drop(server);
     while loops.join_next().await.is_some() {}
@@ -162,14 +178,19 @@ impl Server {
         }
     }
 
-    async fn accept_remote(self: Arc<Server>, listener: TcpListener, limits: ConnectionLimits) {
+    async fn accept_remote(
+        self: Arc<Server>,
+        listener: TcpListener,
+        limits: ConnectionLimits,
+        face: Face,
+    ) {
         loop {
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
             match accepted {
                 Ok((stream, address)) => {
                     let peer = Peer::Tcp(address);
                     if let Some(permit) = limits.claim(&peer) {
-                        tokio::spawn(Arc::clone(&self).remote(stream, peer, permit));
+                        tokio::spawn(Arc::clone(&self).remote(stream, peer, permit, face));
                     }
                 }
                 Err(error) => not_accepted(&error).await,
@@ -197,7 +218,7 @@ impl Server {
         Connection { login, ..Connection::of(peer) }
     }
 
-    async fn remote(self: Arc<Server>, stream: TcpStream, peer: Peer, permit: Permit) {
+    async fn remote(self: Arc<Server>, stream: TcpStream, peer: Peer, permit: Permit, face: Face) {
         let connection = Connection::of(peer);
         let socket = socket2::SockRef::from(&stream);
         // Send answers at once, give up a peer that has gone, and let the system keep little of
@@ -205,13 +226,19 @@ impl Server {
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_tcp_user_timeout(Some(self.unread));
         let _ = socket.set_send_buffer_size(UNREAD_IN_SYSTEM);
-        match &self.tls {
-            None => self.answer(stream, connection, &self.routers.agent).await,
+        let (router, tls) = match face {
+            Face::Api => (&self.routers.agent, self.tls.as_ref()),
+            Face::Console => {
+                (&self.routers.console, self.tls.as_ref().filter(|_| self.console_has_tls))
+            }
+        };
+        match tls {
+            None => self.answer(stream, connection, router).await,
             Some(tls) => {
                 let connection = Connection { encrypted: true, ..connection };
                 let handshake = TlsAcceptor::from(tls.current()).accept(stream);
                 match timeout(HANDSHAKE, handshake).await {
-                    Ok(Ok(stream)) => self.answer(stream, connection, &self.routers.agent).await,
+                    Ok(Ok(stream)) => self.answer(stream, connection, router).await,
                     Ok(Err(error)) => tracing::debug!(%error, "no TLS with a caller"),
                     Err(_) => tracing::debug!("a caller was too slow for TLS"),
                 }

@@ -15,9 +15,13 @@ pub(crate) mod exports;
 pub(crate) mod file;
 pub(crate) mod fleet;
 pub(crate) mod health;
+#[cfg(feature = "console")]
+pub(crate) mod history;
 pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod policies;
+#[cfg(feature = "console")]
+pub(crate) mod proofs;
 pub(crate) mod return_to;
 pub(crate) mod reuse;
 pub(crate) mod scan;
