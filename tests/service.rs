@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod config;
+mod console;
 mod local;
 mod remote;
 mod token_files;

@@ -1,7 +1,7 @@
 //! A store with a hook in front: what is asked of it can be counted, refused, delayed and
 //! falsified.
 
-use twostep::device::{Device, DeviceState};
+use twostep::device::{Device, DeviceState, Tombstone};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditList,
