@@ -18,6 +18,7 @@ mod refusal;
 mod stock;
 mod stored;
 mod throttle;
+mod tombstone;
 
 pub use allowance::{DiagnosisAllowance, PairAllowance};
 pub use batch::Batch;
@@ -32,6 +33,7 @@ pub use recovery::{BadRecoveryCode, RecoveryCode, RecoveryDigest};
 pub(crate) use recovery::{crockford, crockford_groups};
 pub use refusal::{Refusal, RefusalKind};
 pub use throttle::Throttle;
+pub use tombstone::Tombstone;
 
 use serde::{Deserialize, Serialize};
 
@@ -159,28 +161,6 @@ pub struct RecoveryState {
     pub unused: Vec<RecoveryDigest>,
     /// Used codes.
     pub used: Vec<RecoveryDigest>,
-}
-
-/// Permanent remainder of a removed device: everything at or below it stays consumed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tombstone {
-    /// The device's serial number.
-    pub serial: SerialNumber,
-    /// The device's last factor: watermark, counter.
-    pub factor: Factor,
-    /// Contexts made with the device up to this time are revoked.
-    pub revoked_before: UnixTime,
-    /// Contexts made with the device under a lower generation are revoked.
-    #[serde(default)]
-    pub generation: u64,
-}
-
-impl Tombstone {
-    /// True if the device was in use before its removal.
-    pub fn was_in_use(&self) -> bool {
-        // The removal of a device that was activated is a generation of its own.
-        self.generation > 0
-    }
 }
 
 impl Device {

@@ -138,13 +138,16 @@ fn owners_are_told_what_happens_to_their_devices() {
         !text.contains(&token.secret) && !text.contains(&bypass) && !text.contains(&code),
         "no secret is told"
     );
-    // The program writes its line before it ends, and is counted after that.
-    let counted = || {
-        let metrics = client.get("/metrics").text();
-        metrics.contains(r#"twostep_events_total{by="program",told="true"} 10"#)
-    };
+    counts_told(&client, 10);
+}
+
+/// Waits until so many events are counted. The program writes its line before it ends, and is
+/// counted after that.
+#[track_caller]
+fn counts_told(client: &Client, count: usize) {
+    let line = format!("twostep_events_total{{by=\"program\",told=\"true\"}} {count}");
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !counted() {
+    while !client.get("/metrics").text().contains(&line) {
         assert!(Instant::now() < deadline, "{}", client.get("/metrics").text());
         sleep(Duration::from_millis(20));
     }

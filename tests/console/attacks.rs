@@ -230,7 +230,7 @@ fn a_revoked_account_and_a_removed_device_end_the_session() {
 }
 
 #[test]
-fn devices_of_others_are_answered_like_none() {
+fn foreign_devices_look_like_missing_ones() {
     let site = Site::new("");
     let (mut visitor, _) = owner(&site, "alice");
     let other = enrol(&site.admin(), "bob");

@@ -11,7 +11,7 @@ fn secret(page: &Page) -> String {
     page.between("id=\"secret\" value=\"", "\"").unwrap().replace(' ', "")
 }
 
-/// This code of an app with this secret, and the next one.
+/// The present code of an app with this secret, and the next one.
 fn pair(secret: &str) -> [String; 2] {
     let (app, now) = (app(secret), now());
     [now, UnixTime(now.0 + 30)].map(|time| app.text_at(time))
@@ -89,7 +89,7 @@ fn an_owner_manages_a_device() {
     visitor
         .post(&format!("{device}/deactivate"), &[])
         .leads_to("/devices?done=deactivated");
-    // It was proved with that device, and ends with it.
+    // The session was proved with that device, and ends with it.
     visitor.get("/devices").leads_to("/sign-in");
 }
 

@@ -172,6 +172,10 @@ fn answers_round_trip_and_skip_members_of_a_newer_agent() {
         "recover": true,
     }]}));
     answer::<RevokedSessions>(json!({"revoked_before": TIME, "generation": 2}));
+}
+
+#[test]
+fn answers_about_the_agent_round_trip() {
     answer::<BegunRegistration>(json!({"ceremony_id": "c", "public_key": {}}));
     answer::<BegunAuthentication>(json!({"ceremony_id": "c", "public_key": {}}));
     answer::<RelatedOrigins>(json!({"origins": ["https://a.example"]}));

@@ -69,7 +69,7 @@ fn hostile_files_are_refused_with_little_work_and_memory() {
     assert_eq!(state(&admin), before, "the store is as it was");
 }
 
-/// Everything in the store that an import may change.
+/// The part of the store that an import may change.
 fn state(client: &Client) -> [Value; 3] {
     ["/v1/devices?limit=1000", "/v1/accounts?limit=1000", "/v1/audit?limit=1000"]
         .map(|path| client.get(path).is(200))

@@ -140,7 +140,7 @@ fn no_secret_of_a_file_is_written_or_shown() {
     assert!(places["log"].len() > 200 && places["answers"].len() > 20_000);
     assert_eq!(canaries.found_in(&places), Vec::<String>::new());
     canaries.are_found_where_planted();
-    // Nothing was written to other files, such as temporary ones.
+    // No other file, such as a temporary one, was written.
     for open in fs::read_dir(format!("/proc/{}/fd", agent.pid())).unwrap() {
         let Ok(target) = fs::read_link(open.unwrap().path()) else { continue };
         let is_ours = target.starts_with(agent.folder.path());

@@ -76,7 +76,7 @@ async fn one_of_eight_racers_opens_a_link() {
 }
 
 #[tokio::test]
-async fn a_link_ends_with_its_time_a_newer_one_and_its_withdrawal() {
+async fn a_link_ends_by_time_replacement_and_withdrawal() {
     let world = World::new();
     let verifier = &world.verifier;
     let old = made(verifier, &alice(), LinkPurpose::Enroll).await;

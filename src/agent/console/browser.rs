@@ -98,4 +98,5 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PERMISSIONS: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), \
     encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), microphone=(), \
     midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(self), \
-    publickey-credentials-get=(self), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()";
+    publickey-credentials-get=(self), screen-wake-lock=(), serial=(), usb=(), \
+    xr-spatial-tracking=()";

@@ -5,9 +5,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::agent::console::drift::Reading;
 use crate::agent::console::language::Language;
 use crate::agent::console::ruler::ruler;
-use crate::agent::console::state;
 use crate::agent::console::state::{Kind, StateLine};
-use crate::agent::console::when;
+use crate::agent::console::{state, when};
 use crate::device::{Device, DeviceState, MfaKind};
 use crate::time::UnixTime;
 

@@ -40,14 +40,14 @@ struct Page {
     f: Frame,
     safety: Safety,
     cards: Vec<Card>,
-    /// What needs attention, with a link to where it is put right.
+    /// Devices to see to, with links to where they are put right.
     attention: Vec<Attention>,
     has_ruler: bool,
     may_recover: bool,
     is_new: bool,
 }
 
-/// Something that the owner should see to.
+/// A device that the owner should see to.
 struct Attention {
     text: String,
     address: String,

@@ -1,4 +1,4 @@
-//! What happened to an account's devices, for their owner.
+//! Events of an account's devices, for their owner.
 
 use crate::agent::console::language::Language;
 use crate::agent::console::stop::Stop;

@@ -1,4 +1,4 @@
-//! The page to go on at: a path of the console itself, whatever a form says.
+//! The next page: a path of the console itself, also where a form names another one.
 
 use url::Url;
 
@@ -18,7 +18,7 @@ fn own_path(origin: &Origin, next: &str) -> Option<String> {
     }
     let base = Url::parse(&origin.to_string()).ok()?;
     let url = base.join(next).ok().filter(|url| url.origin() == base.origin())?;
-    // What is left of dots in a path could begin with two slashes again.
+    // A path without its dots could begin with two slashes again.
     let path = Some(url.path()).filter(|path| !path.starts_with("//"))?;
     Some(url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
 }

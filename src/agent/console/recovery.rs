@@ -46,8 +46,7 @@ pub(super) async fn show(visitor: Visitor) -> Result<Response, Stop> {
     page(StatusCode::OK, &Page { f, left })
 }
 
-/// `POST /recovery`: new codes. The same form sent again shows none: each sheet takes a proof of its
-/// own.
+/// `POST /recovery`: new codes. The same form sent again shows none: each sheet takes a new proof.
 pub(super) async fn make(visitor: Visitor) -> Result<Response, Stop> {
     let owner = visitor.changing_owner("/recovery").await?;
     let words = &visitor.words().recovery;

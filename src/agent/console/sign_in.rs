@@ -8,13 +8,12 @@ use serde::Deserialize;
 
 use crate::agent::console::form::Form;
 use crate::agent::console::frame::{Frame, Here, Trouble};
-use crate::agent::console::kept;
 use crate::agent::console::page::page;
-use crate::agent::console::proof;
 use crate::agent::console::proof::{Purpose, Tried};
 use crate::agent::console::second_step::{KeyForm, SecondStep};
 use crate::agent::console::stop::Stop;
 use crate::agent::console::visitor::Visitor;
+use crate::agent::console::{kept, proof};
 use crate::agent::operations::sessions::{Opened, Proof};
 use crate::id::AccountId;
 use crate::session::AnyContext;

@@ -7,12 +7,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use crate::agent::console::frame::{Frame, Here};
-use crate::agent::console::kept;
 use crate::agent::console::kept::Session;
 use crate::agent::console::page::page;
 use crate::agent::console::stop::Stop;
 use crate::agent::console::visitor::{Owner, Visitor};
-use crate::agent::console::{devices as list, history, leave, state, when};
+use crate::agent::console::{devices as list, history, kept, leave, state, when};
 use crate::agent::operations::sessions;
 use crate::device::Device;
 use crate::id::SerialNumber;

@@ -29,8 +29,8 @@ pub(crate) struct Opening<'a> {
 pub(crate) enum Proof {
     /// A code, of the given device or of the only one.
     Passcode(Option<SerialNumber>, Passcode),
-    /// Two consecutive codes of a device that is out of sync, the given one or the only one, and the
-    /// counter of the first code where the client knows it.
+    /// Two consecutive codes of a device that is out of sync, the given one or the only one; and
+    /// the counter of the first code, where the client knows it.
     Pair(Option<SerialNumber>, [otp::Code; 2], Option<Counter>),
     /// The answer of a security key to a ceremony.
     Key(CeremonyId, Box<AuthenticationResponse>),

@@ -34,6 +34,11 @@ use crate::store::Store;
 
 /// Puts a store to every rule, each with a new empty one.
 pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
+    changes_hold(&new_store).await;
+    records_hold(&new_store).await;
+}
+
+async fn changes_hold<S: Store + 'static>(new_store: &impl AsyncFn() -> S) {
     macro_rules! rules {
         ($($rule:ident),* $(,)?) => { $($rule(Arc::new(new_store().await)).await;)* };
     }
@@ -61,6 +66,14 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         a_value_is_replaced_if_it_is_what_it_was,
         values_are_listed_by_the_beginnings_of_their_names,
         a_task_is_held_for_as_long_as_its_store_is_open,
+    );
+}
+
+async fn records_hold<S: Store + 'static>(new_store: &impl AsyncFn() -> S) {
+    macro_rules! rules {
+        ($($rule:ident),* $(,)?) => { $($rule(Arc::new(new_store().await)).await;)* };
+    }
+    rules!(
         a_single_use_item_ends_with_its_time,
         a_consumed_item_leaves_a_mark,
         the_newest_items_of_a_kind_stay,
