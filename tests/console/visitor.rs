@@ -9,28 +9,28 @@ use test_support::http::{Answer, Client};
 use test_support::people::text;
 
 /// An agent with a console.
-pub struct Site {
-    pub agent: Agent,
-    pub port: u16,
+pub(super) struct Site {
+    pub(super) agent: Agent,
+    pub(super) port: u16,
 }
 
 /// A visitor with the cookies that it was given.
 #[derive(Clone)]
-pub struct Visitor {
+pub(super) struct Visitor {
     port: u16,
-    pub cookies: BTreeMap<String, String>,
+    pub(super) cookies: BTreeMap<String, String>,
 }
 
 /// A page, or another answer of the console.
 #[derive(Debug)]
-pub struct Page {
-    pub answer: Answer,
-    pub html: String,
+pub(super) struct Page {
+    pub(super) answer: Answer,
+    pub(super) html: String,
 }
 
 impl Site {
     /// An agent whose console has these settings more.
-    pub fn new(more: &str) -> Site {
+    pub(super) fn new(more: &str) -> Site {
         // Another program may take the port in between; then the agent says so.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
@@ -40,43 +40,43 @@ impl Site {
         Site { agent: Agent::start(&config), port }
     }
 
-    pub fn visitor(&self) -> Visitor {
+    pub(super) fn visitor(&self) -> Visitor {
         Visitor { port: self.port, cookies: BTreeMap::new() }
     }
 
-    pub fn admin(&self) -> Client {
+    pub(super) fn admin(&self) -> Client {
         Client::unix(self.agent.socket())
     }
 
-    pub fn origin(&self) -> String {
+    pub(super) fn origin(&self) -> String {
         format!("http://localhost:{}", self.port)
     }
 
     /// The code of a new one-time link.
-    pub fn link(&self, account: &str) -> String {
+    pub(super) fn link(&self, account: &str) -> String {
         self.link_of(json!({ "account": account }))
     }
 
     /// The code of a new link that was asked for so.
-    pub fn link_of(&self, asked: serde_json::Value) -> String {
+    pub(super) fn link_of(&self, asked: serde_json::Value) -> String {
         let url = text(&self.admin().post("/v1/console/links", asked).is(201)["url"]);
         url.split_once('#').unwrap().1.to_owned()
     }
 }
 
 impl Visitor {
-    pub fn get(&mut self, path: &str) -> Page {
+    pub(super) fn get(&mut self, path: &str) -> Page {
         self.send("GET", path, &[], b"")
     }
 
     /// Sends a form as the console's own page does.
-    pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub(super) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let origin = format!("http://localhost:{}", self.port);
         self.post_with(path, fields, &[("Origin", &origin)])
     }
 
     /// Sends a form with these headers.
-    pub fn post_with(
+    pub(super) fn post_with(
         &mut self,
         path: &str,
         fields: &[(&str, &str)],
@@ -90,7 +90,7 @@ impl Visitor {
     }
 
     /// Sends a request to this host, and keeps the cookies of the answer.
-    pub fn send(
+    pub(super) fn send(
         &mut self,
         method: &str,
         path: &str,
@@ -100,7 +100,7 @@ impl Visitor {
         self.send_to(&format!("localhost:{}", self.port), method, path, (headers, body))
     }
 
-    pub fn send_to(
+    pub(super) fn send_to(
         &mut self,
         host: &str,
         method: &str,
@@ -129,7 +129,7 @@ impl Visitor {
     }
 
     /// The value of its session.
-    pub fn session(&self) -> Option<&str> {
+    pub(super) fn session(&self) -> Option<&str> {
         self.cookies.get(SESSION).map(String::as_str)
     }
 }
@@ -137,14 +137,14 @@ impl Visitor {
 impl Page {
     /// The heading of a page with this status.
     #[track_caller]
-    pub fn is(&self, status: u16, heading: &str) -> &Page {
+    pub(super) fn is(&self, status: u16, heading: &str) -> &Page {
         assert_eq!((self.answer.status, self.heading()), (status, heading), "{}", self.html);
         self
     }
 
     /// An answer that leads to another page.
     #[track_caller]
-    pub fn leads_to(&self, path: &str) -> &Page {
+    pub(super) fn leads_to(&self, path: &str) -> &Page {
         let location = self.answer.header("location").unwrap_or_default();
         let (status, leads) = (self.answer.status, location.starts_with(path));
         assert!(status == 303 && leads, "{status} {location:?} {}", self.html);
@@ -152,22 +152,22 @@ impl Page {
     }
 
     #[track_caller]
-    pub fn says(&self, words: &str) -> &Page {
+    pub(super) fn says(&self, words: &str) -> &Page {
         assert!(self.html.contains(words), "{words:?} is not in {}", self.html);
         self
     }
 
-    pub fn heading(&self) -> &str {
+    pub(super) fn heading(&self) -> &str {
         self.between("<h1>", "</h1>").unwrap_or_default()
     }
 
     /// The text between two others.
-    pub fn between(&self, before: &str, after: &str) -> Option<&str> {
+    pub(super) fn between(&self, before: &str, after: &str) -> Option<&str> {
         Some(self.html.split_once(before)?.1.split_once(after)?.0)
     }
 
     /// The value of a field of a form.
-    pub fn field(&self, name: &str) -> String {
+    pub(super) fn field(&self, name: &str) -> String {
         let before = format!("name=\"{name}\" value=\"");
         self.between(&before, "\"")
             .unwrap_or_else(|| panic!("{name}: {}", self.html))
@@ -176,4 +176,4 @@ impl Page {
 }
 
 /// The cookie of a session.
-pub const SESSION: &str = "__Host-twostep";
+pub(super) const SESSION: &str = "__Host-twostep";
