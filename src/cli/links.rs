@@ -30,7 +30,8 @@ pub(super) enum Links {
         qr: Qr,
     },
     /// List the links that can be opened
-    Links,
+    #[command(name = "links")]
+    List,
     /// Withdraw a link: it cannot be opened any more
     Withdraw {
         /// The link's id, as `links` shows it
@@ -53,9 +54,9 @@ impl Links {
                 let made = client.make_console_link(&link).await.map_err(failed)?;
                 let url = plain(made.url.as_str());
                 let note = format!(
-                    "It opens once, until {}, for {}, and is shown this once.",
-                    words::when(Some(made.expires_at)),
-                    plain(account.as_str())
+                    "It opens once, for {}, is shown this once, and ends {}.",
+                    plain(account.as_str()),
+                    words::when(Some(made.expires_at))
                 );
                 let undo = format!("Withdraw it: twostep console withdraw {}", plain(&made.id));
                 let drawing = qr.draw(made.url.as_str());
@@ -66,7 +67,7 @@ impl Links {
                     Drawing::Impossible(why) => report.note(format!("{why}.")),
                 })
             }
-            Links::Links => {
+            Links::List => {
                 let links = client.all_console_links().await.map_err(failed)?;
                 let rows: Vec<Vec<String>> = links.iter().map(row).collect();
                 let heads = ["ID", "ACCOUNT", "FOR", "MADE", "MADE BY", "EXPIRES"];

@@ -96,7 +96,7 @@ fn an_owner_manages_a_device() {
 #[test]
 fn a_change_asks_for_a_new_proof_after_fifteen_minutes() {
     let site = Site::new("");
-    let (mut visitor, mut token) = owner(&site, "alice");
+    let (mut visitor, token) = owner(&site, "alice");
     let clock = site.agent.folder.path().join("clock");
     std::fs::write(&clock, "901").unwrap();
     visitor.get("/devices").is(200, "Your devices");
