@@ -63,7 +63,7 @@ fn a_sign_in_that_anybody_may_open_takes_keys_alone() {
         ("account", "alice"),
         ("code", &bypass(&site, "alice")),
     ];
-    visitor.post("/login/code", &fields).is(403, "This came from another page");
+    visitor.post("/login/code", &fields).is(403, "Sign in to Orders");
     visitor.post("/sign-in/code", &[("account", "alice"), ("code", "000000")]);
     assert_eq!(visitor.session(), None);
 

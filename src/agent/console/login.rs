@@ -105,7 +105,7 @@ pub(super) async fn code(visitor: Visitor, form: Form) -> Result<Response, Stop>
     let sign_in = SignIn::of_form(&visitor, &form).await?;
     let step = sign_in.step(&visitor, form.find("first").is_some()).await?;
     if !step.takes_codes {
-        return Err(Stop::Foreign);
+        return step.shown(&visitor, StatusCode::FORBIDDEN, Vec::new());
     }
     match proof::typed(&form, visitor.words()) {
         Ok(proof) => sign_in.tried(&visitor, step, proof).await,

@@ -78,7 +78,7 @@ pub(super) async fn code(visitor: Visitor, form: Form) -> Result<Response, Stop>
     let account = linked(&visitor).unwrap_or_else(|| form.get("account").to_owned());
     let step = step(&visitor, &account, form.find("first").is_some()).await?;
     if !step.takes_codes {
-        return Err(Stop::Foreign);
+        return step.shown(&visitor, StatusCode::FORBIDDEN, Vec::new());
     }
     match proof::typed(&form, visitor.words()) {
         Ok(proof) => tried(visitor, step, &account, proof).await,
