@@ -1,6 +1,6 @@
 //! A device as the pages show it.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::agent::console::drift::Reading;
 use crate::agent::console::language::Language;
@@ -67,7 +67,7 @@ impl Card {
 
 /// The path of a device's page.
 pub(super) fn address(serial: &str) -> String {
-    format!("/devices/{}", utf8_percent_encode(serial, NON_ALPHANUMERIC))
+    format!("/devices/{}", utf8_percent_encode(serial, RESERVED))
 }
 
 /// The kind, with what stands on a token's back.
@@ -82,3 +82,6 @@ fn described(language: Language, device: &Device, kind: Kind) -> String {
 fn id(serial: &str) -> String {
     serial.bytes().fold("device-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
 }
+
+/// Characters with a meaning in an address (RFC 3986 §2.3 lists those without).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
