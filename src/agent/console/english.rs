@@ -475,6 +475,10 @@ pub(super) const ENGLISH: Words = Words {
         signing_key_made: "Signing key made",
         store_backed_up: "Backup made",
         store_restored: "Backup restored",
+        link_made: "One-time link made",
+        link_opened: "One-time link opened",
+        link_withdrawn: "One-time link withdrawn",
+        recovery_link_made: "Recovery link made",
     },
     reason: ReasonWords {
         no_match: "wrong code",

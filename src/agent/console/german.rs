@@ -493,6 +493,10 @@ pub(super) const GERMAN: Words = Words {
         signing_key_made: "Signaturschlüssel gemacht",
         store_backed_up: "Sicherung gemacht",
         store_restored: "Sicherung eingespielt",
+        link_made: "Einmal-Link erstellt",
+        link_opened: "Einmal-Link geöffnet",
+        link_withdrawn: "Einmal-Link zurückgezogen",
+        recovery_link_made: "Wiederherstellungs-Link erstellt",
     },
     reason: ReasonWords {
         no_match: "falscher Code",

@@ -57,6 +57,10 @@ pub(crate) fn action(language: Language, action: &Action) -> &str {
         Action::SigningKeyMade => words.signing_key_made,
         Action::StoreBackedUp => words.store_backed_up,
         Action::StoreRestored => words.store_restored,
+        Action::LinkMade => words.link_made,
+        Action::LinkOpened => words.link_opened,
+        Action::LinkWithdrawn => words.link_withdrawn,
+        Action::RecoveryLinkMade => words.recovery_link_made,
         other => other.name(),
     }
 }
