@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod attacks;
+mod operators;
 mod owners;
 mod services;
 mod visitor;

@@ -21,7 +21,9 @@ use crate::agent::access::peer::{Login, Peer, is_administrator, login_names};
 use crate::agent::access::places::Places;
 use crate::agent::accounts::Accounts;
 use crate::agent::config::{AccountPattern, Config, Role};
-use crate::id::{AccountId, CallerId};
+#[cfg(feature = "console")]
+use crate::id::AccountId;
+use crate::id::CallerId;
 use crate::store::ApiKeyRecord;
 use crate::verifier::{Error, Verifier};
 
@@ -84,7 +86,7 @@ impl Callers {
     ///
     /// # Errors
     /// [`Denied`] above its request rate; a verifier's error where the store cannot say.
-    #[expect(dead_code, reason = "pages that are not here yet ask for it")]
+    #[cfg(feature = "console")]
     pub(crate) async fn operator(&self, key: &str) -> Result<Option<(Caller, AccountId)>, Failure> {
         let record = self.0.record(Some(key)).await?;
         self.acting_operator(record.as_ref()).await
@@ -95,7 +97,7 @@ impl Callers {
     ///
     /// # Errors
     /// As those of [`operator`](Callers::operator).
-    #[expect(dead_code, reason = "pages that are not here yet ask for it")]
+    #[cfg(feature = "console")]
     pub(crate) async fn present_operator(
         &self,
         id: &CallerId,
@@ -105,6 +107,7 @@ impl Callers {
         self.acting_operator(record).await
     }
 
+    #[cfg(feature = "console")]
     async fn acting_operator(
         &self,
         record: Option<&ApiKeyRecord>,

@@ -28,6 +28,10 @@ pub(super) enum Here {
     Devices,
     SignIns,
     Activity,
+    Find,
+    Fleet,
+    Links,
+    Audit,
     Elsewhere,
 }
 
@@ -37,6 +41,8 @@ pub(super) struct Signed {
     /// The time of day at which the session ends.
     pub(super) until: String,
     pub(super) is_proved: bool,
+    /// An operator's API key was shown.
+    pub(super) is_operator: bool,
 }
 
 /// A fault of a form.

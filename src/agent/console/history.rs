@@ -1,11 +1,12 @@
 //! Events of an account's devices, for their owner.
 
+use crate::agent::access::Caller;
 use crate::agent::console::language::Language;
 use crate::agent::console::stop::Stop;
 use crate::agent::console::visitor::{Owner, Visitor};
 use crate::agent::console::{happened, when};
 use crate::agent::operations::history;
-use crate::id::SerialNumber;
+use crate::id::{AccountId, SerialNumber};
 use crate::store::Event;
 use crate::time::UnixTime;
 
@@ -25,6 +26,16 @@ pub(super) async fn of(
     serial: Option<&SerialNumber>,
 ) -> Result<Vec<Row>, Stop> {
     let rows = history::of_account(visitor.state(), &owner.caller, &owner.account, serial).await?;
+    Ok(in_words(visitor, rows).await)
+}
+
+/// The newest events of a device of an account, for an operator, newest first.
+pub(super) async fn of_device(
+    visitor: &Visitor,
+    caller: &Caller,
+    (account, serial): (&AccountId, &SerialNumber),
+) -> Result<Vec<Row>, Stop> {
+    let rows = history::of_account(visitor.state(), caller, account, Some(serial)).await?;
     Ok(in_words(visitor, rows).await)
 }
 

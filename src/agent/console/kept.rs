@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) began: UnixTime,
     pub(super) expires_at: UnixTime,
     pub(super) standing: Standing,
+    /// The id of the API key that an operator showed.
+    pub(super) operator: Option<String>,
     /// A name that it keeps under all its values.
     pub(super) root: String,
 }
@@ -34,6 +36,8 @@ pub(super) struct Session {
 pub(super) enum Standing {
     /// A one-time link was opened.
     Link,
+    /// An operator's API key was shown.
+    Key,
     /// A device was proved.
     Proved(Box<Proved>),
 }
@@ -51,6 +55,8 @@ struct Stored {
     root: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<Zeroizing<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operator: Option<String>,
 }
 
 /// A session to keep.
@@ -90,7 +96,7 @@ impl Session {
     pub(super) fn proved(&self) -> Option<&Proved> {
         match &self.standing {
             Standing::Proved(proved) => Some(proved),
-            Standing::Link => None,
+            Standing::Link | Standing::Key => None,
         }
     }
 }
@@ -99,6 +105,18 @@ impl Session {
 pub(super) async fn keep(
     state: &State,
     new: New<'_>,
+    response: Response,
+) -> Result<Response, Error> {
+    let same = new.before.filter(|before| before.account == *new.account);
+    let operator = same.and_then(|before| before.operator.clone());
+    keep_as(state, new, operator, response).await
+}
+
+/// Keeps a session of an operator, by the id of the API key, as [`keep`] does.
+pub(super) async fn keep_as(
+    state: &State,
+    new: New<'_>,
+    operator: Option<String>,
     mut response: Response,
 ) -> Result<Response, Error> {
     let value = random::<32>()?;
@@ -111,7 +129,7 @@ pub(super) async fn keep(
     };
     let expires_at = now.plus(state.config.console.lifetime()).min(began.plus(LONGEST));
     let token = new.proof.map(|proof| Zeroizing::new(proof.as_str().to_owned()));
-    let stored = Stored { began, root, token };
+    let stored = Stored { began, root, token, operator };
     let body = Zeroizing::new(serde_json::to_vec(&stored).unwrap_or_default());
     let kept = Keep {
         kind: ItemKind::ConsoleSession,
@@ -155,6 +173,7 @@ pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
 async fn opened(state: &State, kept: Kept) -> Result<Option<Session>, Error> {
     let Ok(stored) = serde_json::from_slice::<Stored>(kept.body.expose()) else { return Ok(None) };
     let standing = match &stored.token {
+        None if stored.operator.is_some() => Standing::Key,
         None => Standing::Link,
         Some(token) => {
             let signed = SignedContext::new(token.as_str());
@@ -169,8 +188,8 @@ async fn opened(state: &State, kept: Kept) -> Result<Option<Session>, Error> {
         }
     };
     let (id, account, expires_at) = (kept.id, kept.account, kept.expires_at);
-    let Stored { began, root, .. } = stored;
-    Ok(Some(Session { id, account, began, expires_at, standing, root }))
+    let Stored { began, root, operator, .. } = stored;
+    Ok(Some(Session { id, account, began, expires_at, standing, operator, root }))
 }
 
 fn decoded(value: &str) -> Option<Zeroizing<Vec<u8>>> {

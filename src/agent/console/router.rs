@@ -12,7 +12,9 @@ use crate::agent::console::stop::Stop;
 use crate::agent::console::visitor::{Console, Failures};
 use crate::agent::console::{
     activate, activity, add_key, add_token, assets, browser, device, devices, leave, link, login,
-    lost, prove, recovery, resync, sign_in, sign_ins, test,
+    lost, operator_account, operator_audit, operator_device, operator_find, operator_fleet,
+    operator_links, operator_pair, operator_sign_in, prove, recovery, resync, sign_in, sign_ins,
+    test,
 };
 use crate::agent::net::Face;
 use crate::agent::problem::InDoubt;
@@ -35,6 +37,47 @@ pub(in crate::agent) fn surrounded(
 }
 
 fn routes() -> Router<Arc<Console>> {
+    of_operators(of_owners())
+}
+
+fn of_operators(router: Router<Arc<Console>>) -> Router<Arc<Console>> {
+    let device = "/operator/devices/{serial}";
+    let account = "/operator/accounts/{account}";
+    router
+        .route("/operator", get(operator_find::show))
+        .route("/operator/sign-in", get(operator_sign_in::show).post(operator_sign_in::name))
+        .route("/operator/sign-in/pair", get(operator_sign_in::pair))
+        .route("/operator/sign-in/code", post(operator_sign_in::code))
+        .route("/operator/sign-in/key", post(operator_sign_in::key))
+        .route(account, get(operator_account::show))
+        .route(&format!("{account}/link"), post(operator_account::link))
+        .route(&format!("{account}/recovery-link"), post(operator_account::recovery_link))
+        .route(&format!("{account}/sign-out"), post(operator_account::sign_out))
+        .route(device, get(operator_device::show))
+        .route(&format!("{device}/unlock"), post(operator_device::unlock))
+        .route(
+            &format!("{device}/deactivate"),
+            get(operator_device::deactivate).post(operator_device::deactivated),
+        )
+        .route(
+            &format!("{device}/remove"),
+            get(operator_device::remove).post(operator_device::removed),
+        )
+        .route(
+            &format!("{device}/resync"),
+            get(operator_pair::resync).post(operator_pair::resynced),
+        )
+        .route(
+            &format!("{device}/activate"),
+            get(operator_pair::activate).post(operator_pair::activated),
+        )
+        .route("/operator/links", get(operator_links::show))
+        .route("/operator/links/{id}", post(operator_links::withdraw))
+        .route("/operator/fleet", get(operator_fleet::show))
+        .route("/operator/audit", get(operator_audit::show))
+}
+
+fn of_owners() -> Router<Arc<Console>> {
     Router::new()
         .route("/", get(sign_in::start))
         .route("/assets/{name}", get(assets::show))

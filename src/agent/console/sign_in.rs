@@ -37,6 +37,7 @@ struct AccountPage {
 pub(super) async fn start(visitor: Visitor) -> Redirect {
     let proved = visitor.session.as_ref().is_some_and(|session| session.proved().is_some());
     match visitor.session {
+        Some(session) if session.operator.is_some() => Redirect::to("/operator"),
         Some(_) if proved => Redirect::to("/devices"),
         // An account without a device goes on to its first one.
         Some(_) => Redirect::to("/devices"),

@@ -114,6 +114,7 @@ impl Visitor {
         let account = session.account.clone();
         let proof = match &session.standing {
             Standing::Proved(proved) => Some(proved.signed.clone()),
+            Standing::Key => return Err(Stop::Go(OPERATOR.to_owned())),
             Standing::Link => {
                 let seen = self.state().verifier.store().account(&account).await;
                 let seen = seen.map_err(verifier::Error::from)?;
@@ -140,6 +141,32 @@ impl Visitor {
         }
     }
 
+    /// The operator who is signed in, by an API key and a device; others sign in so first.
+    pub(super) async fn operator(&self) -> Result<Caller, Stop> {
+        let session = self.session.as_ref().filter(|session| session.proved().is_some());
+        let key = session.and_then(|session| Some((session, session.operator.as_ref()?)));
+        let Some((session, key)) = key else { return Err(Stop::Go(OPERATOR.to_owned())) };
+        let id = CallerId::new(format!("key:{key}"));
+        let present = self.state().callers.present_operator(&id).await?;
+        let present = present.filter(|(_, account)| *account == session.account);
+        let Some((caller, _)) = present else { return Err(Stop::Go(OPERATOR.to_owned())) };
+        caller.place.take().await;
+        let client = self.address.to_string().parse().ok();
+        let caller = Caller { client, notes: Arc::clone(&self.info.notes), ..caller };
+        self.info.identified(&caller);
+        Ok(caller)
+    }
+
+    /// The operator, who has proved a device in the last minutes; others prove one first, and go on
+    /// where they were.
+    pub(super) async fn changing_operator(&self, back: &str) -> Result<Caller, Stop> {
+        let operator = self.operator().await?;
+        match self.session.as_ref().and_then(Session::proved) {
+            Some(proved) if !self.is_fresh(proved) => Err(Stop::Go(prove_before(back))),
+            _ => Ok(operator),
+        }
+    }
+
     /// The way on after a failure: to a new proof, where the account asks for one.
     pub(super) fn instead(&self, failure: Failure, back: &str) -> Stop {
         match failure {
@@ -157,9 +184,13 @@ impl Visitor {
     pub(super) fn frame(&self, title: impl ToString, here: Here) -> Frame {
         let frame = Frame::bare(self.language, title, here);
         let signed = self.session.as_ref().map(|session| Signed {
-            who: session.account.as_str().to_owned(),
+            who: match session.operator {
+                Some(_) => self.words().frame.operator(&session.account).to_string(),
+                None => session.account.as_str().to_owned(),
+            },
             until: when::clock(session.expires_at),
             is_proved: session.proved().is_some(),
+            is_operator: session.operator.is_some(),
         });
         Frame { signed, back: self.path.clone(), ..frame }
     }
@@ -259,6 +290,9 @@ fn address(peer: Peer, headers: &HeaderMap, behind: &[IpAddr]) -> IpAddr {
 
 /// The cookie that holds the chosen language.
 pub(super) const LANGUAGE: &str = "__Host-twostep-language";
+
+/// The page on which operators sign in.
+pub(super) const OPERATOR: &str = "/operator/sign-in";
 
 /// The name of these pages as a caller.
 const NAME: &str = "console";

@@ -13,6 +13,8 @@ pub(crate) mod control;
 pub(crate) mod devices;
 pub(crate) mod exports;
 pub(crate) mod file;
+#[cfg(feature = "console")]
+pub(crate) mod find;
 pub(crate) mod fleet;
 pub(crate) mod health;
 #[cfg(feature = "console")]
