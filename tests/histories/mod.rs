@@ -10,6 +10,7 @@
 mod ask;
 mod check;
 mod checker;
+mod clock;
 mod codes;
 mod event;
 mod ground;
@@ -22,7 +23,7 @@ mod stand_in;
 mod went_back;
 mod wrong;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use test_support::patroni::Cluster;
@@ -30,6 +31,7 @@ use test_support::postgres::Server;
 use test_support::tools;
 use twostep::agent;
 use twostep::agent::Config;
+use twostep::usb::Usb;
 
 use self::event::{Event, Moment, Said, next_acceptance};
 use self::ground::Ground;
@@ -144,7 +146,7 @@ fn caught<'a>(plan: Plan, mut ground: impl FnMut(&Plan) -> Ground<'a>) {
 pub(crate) async fn agent(config: Config) -> Result<(), agent::Error> {
     match Wrong::asked_for() {
         Some(wrong) => stand_in::serve(config, wrong).await,
-        None => agent::run(config).await,
+        None => agent::run_with(Arc::new(Usb), clock::told(), config).await,
     }
 }
 
