@@ -17,7 +17,7 @@ use twostep::time::{Clock, UnixTime};
 use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Verifier};
 
 use crate::test_store::TestStore;
-use crate::{scratch, stored};
+use crate::{postgres, scratch, stored};
 
 /// Ten seconds into a step of 30 seconds.
 pub const NOW: UnixTime = UnixTime(1_800_000_010);
@@ -82,6 +82,18 @@ impl World {
         match &self.place {
             Place::File(path) => path.clone(),
             Place::Database(_) => panic!("a test that looks at the file begins with `in_file`"),
+        }
+    }
+
+    /// The number of rows of a table of the store that meet this condition.
+    pub fn rows(&self, table: &str, condition: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table} WHERE {condition}");
+        match &self.place {
+            Place::File(path) => {
+                let file = rusqlite::Connection::open(path).unwrap();
+                file.query_row(&sql, [], |row| row.get(0)).unwrap()
+            }
+            Place::Database(address) => postgres::run(address, &sql).parse().unwrap(),
         }
     }
 

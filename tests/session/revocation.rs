@@ -384,7 +384,7 @@ struct Start {
 pub(crate) fn other_process() {
     let Some(mut line) = Line::to_the_starter() else { return };
     let Some(start) = line.hear::<Start>() else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let node =
         Node::new(SqliteStore::open(start.store).unwrap(), &sealing_key(), &FixedClock::at(NOW));
     while let Some(signed) = line.hear::<String>() {
@@ -399,7 +399,7 @@ fn sealing_key() -> Keyring {
 #[test]
 fn a_revocation_in_one_process_holds_at_once_in_another() {
     let world = World::in_file_with(sealing_key());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut other = Process::start("session::another_process");
     other.tell(&Start { store: world.path() });
     let node = Node::new(world.store(), &sealing_key(), &world.clock);

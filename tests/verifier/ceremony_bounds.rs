@@ -22,7 +22,7 @@ async fn no_number_of_ceremonies_ends_another_or_takes_room() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     let (mut key, _) = enrolled(&keys, "alice").await;
-    let before = rows(&world, "1");
+    let before = world.rows("single_use", "TRUE");
     let alice = account("alice");
     let mut new = SimulatedSecurityKey::new("new");
     let owner = keys.with_client("owner".parse::<ClientId>().unwrap());
@@ -38,7 +38,7 @@ async fn no_number_of_ceremonies_ends_another_or_takes_room() {
             .await
             .unwrap();
     }
-    assert_eq!(rows(&world, "1"), before, "ceremonies that begin are not stored");
+    assert_eq!(world.rows("single_use", "TRUE"), before, "ceremonies that begin are not stored");
     let answer = used(&mut key, &sign_in);
     let _verified = owner.finish_authentication(&alice, &sign_in.id, answer).await.unwrap();
     let answer = made(&mut new, &enrolment.options);
@@ -46,7 +46,7 @@ async fn no_number_of_ceremonies_ends_another_or_takes_room() {
         .finish_registration(&enrolment.id, answer, &Authority::Admin)
         .await
         .unwrap();
-    assert_eq!(rows(&world, "consumed = 1"), before + 2, "each leaves its mark");
+    assert_eq!(world.rows("single_use", "consumed"), before + 2, "each leaves its mark");
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_ceremony_is_five_minutes_long() {
     // Marks of finished ceremonies expire a day later.
     world.pass(86_400);
     world.verifier.expire(Duration::from_secs(86_400)).await.unwrap();
-    assert_eq!(rows(&world, "1"), 0);
+    assert_eq!(world.rows("single_use", "TRUE"), 0);
 }
 
 /// A clock that ran ahead for a while, and housekeeping meanwhile, bring no ceremony back.
@@ -138,16 +138,6 @@ async fn ids_of_known_and_unknown_accounts_are_of_one_length() {
     assert_eq!(lengths.len(), 1, "{lengths:?}");
 }
 
-/// Counts the single-use items that meet this condition.
-fn rows(world: &World, condition: &str) -> u32 {
-    let store = rusqlite::Connection::open(world.path()).unwrap();
-    store
-        .query_row(&format!("SELECT count(*) FROM single_use WHERE {condition}"), [], |row| {
-            row.get(0)
-        })
-        .unwrap()
-}
-
 #[tokio::test]
 async fn an_account_without_a_key_gets_the_same_kind_of_options() {
     let world = World::new();
@@ -202,7 +192,11 @@ async fn an_account_without_a_key_gets_the_same_kind_of_options() {
     for number in 0..50 {
         asked(&format!("nobody-{number}")).await;
     }
-    assert_eq!(rows(&world, "kind = 'decoy'"), 0, "nothing is kept for unknown accounts");
+    assert_eq!(
+        world.rows("single_use", "kind = 'decoy'"),
+        0,
+        "nothing is kept for unknown accounts"
+    );
     // An account of the name that they are kept for is another.
     let begun = keys.begin_authentication(&account("nobody")).await.unwrap();
     enrolled(&keys, "nobody").await;

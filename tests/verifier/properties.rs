@@ -136,7 +136,7 @@ fn no_step_is_accepted_twice_and_no_watermark_falls() {
         .ok()
         .map_or(200, |cases| cases.parse().unwrap());
     let config = Config { failure_persistence: None, ..Config::with_cases(cases) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (accepted, tried) = (Cell::new(0), Cell::new(0));
     let ran = TestRunner::new(config).run(&proptest::collection::vec(op(), 1..80), |ops| {
         let run = runtime.block_on(all_hold(&ops)).map_err(TestCaseError::fail)?;

@@ -242,7 +242,7 @@ async fn finished_many_times_at_once_it_is_finished_once() {
 /// A page with passkeys begins a sign-in at every visit, by any visitor.
 #[tokio::test]
 async fn no_number_of_sign_ins_without_an_account_ends_another() {
-    let world = World::in_file();
+    let world = World::new();
     let keys = keys_of(&world);
     let mut hers = passkey(&keys, "alice").await;
     let (first, of_alice) =
@@ -257,10 +257,7 @@ async fn no_number_of_sign_ins_without_an_account_ends_another() {
         .finish_authentication(&account("alice"), &of_alice.id, used(&mut hers, &of_alice))
         .await
         .unwrap();
-    let store = rusqlite::Connection::open(world.path()).unwrap();
-    let count = "SELECT count(*) FROM single_use WHERE consumed = 0";
-    let stored: u32 = store.query_row(count, [], |row| row.get(0)).unwrap();
-    assert_eq!(stored, 0);
+    assert_eq!(world.rows("single_use", "NOT consumed"), 0);
 }
 
 #[tokio::test]
