@@ -6,6 +6,7 @@ mod encrypted;
 mod exports;
 mod figures;
 mod policies;
+mod pskctool;
 mod python;
 mod sealer;
 
