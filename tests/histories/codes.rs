@@ -119,6 +119,5 @@ impl Highest {
     }
 }
 
-/// The wait after three wrong codes, less six seconds: clocks of agents are read in whole seconds,
-/// and one may be four seconds ahead.
-const QUIET: Moment = 24_000_000;
+/// The wait after three wrong codes, less two seconds: clocks of agents are read in whole seconds.
+const QUIET: Moment = 28_000_000;

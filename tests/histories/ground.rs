@@ -14,8 +14,6 @@ use test_support::proxy::{Network, Proxy};
 use test_support::random::Random;
 use test_support::scratch;
 
-use super::clock::SECONDS;
-
 /// The store of one history, which begins empty.
 pub(crate) struct Ground<'a> {
     /// Sealing keys, and the file.
@@ -27,7 +25,7 @@ pub(crate) struct Ground<'a> {
 
 enum Below<'a> {
     File,
-    Server { server: &'a Mutex<Server>, number: u64, database: String, proxies: Vec<Proxy> },
+    Server { server: &'a Mutex<Server>, database: String, proxies: Vec<Proxy> },
     Cluster { cluster: &'a Mutex<Cluster>, url: String },
 }
 
@@ -47,7 +45,7 @@ impl<'a> Ground<'a> {
         let address = (Ipv4Addr::LOCALHOST, locked.port()).into();
         let proxies = (0..agents).map(|_| Proxy::before(address)).collect();
         drop(locked);
-        Ground::over(Below::Server { server, number, database, proxies })
+        Ground::over(Below::Server { server, database, proxies })
     }
 
     /// A new database of a cluster.
@@ -85,18 +83,6 @@ impl<'a> Ground<'a> {
             self.store(agent),
             self.folder.path().join("sealing.key").display()
         )
-    }
-
-    /// Seconds by which the clock of that agent is off: on one server one of several, in turn ahead
-    /// and behind.
-    pub(crate) fn seconds_off(&self, agent: usize) -> i64 {
-        match &self.below {
-            Below::Server { number, .. } if agent == 1 => match number % 2 {
-                0 => -SECONDS,
-                _ => SECONDS,
-            },
-            _ => 0,
-        }
     }
 
     /// True if no standby is promised.

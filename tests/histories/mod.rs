@@ -10,7 +10,6 @@
 mod ask;
 mod check;
 mod checker;
-mod clock;
 mod codes;
 mod event;
 mod ground;
@@ -23,7 +22,7 @@ mod stand_in;
 mod went_back;
 mod wrong;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use test_support::patroni::Cluster;
@@ -31,7 +30,6 @@ use test_support::postgres::Server;
 use test_support::tools;
 use twostep::agent;
 use twostep::agent::Config;
-use twostep::usb::Usb;
 
 use self::event::{Event, Moment, Said, next_acceptance};
 use self::ground::Ground;
@@ -146,7 +144,7 @@ fn caught<'a>(plan: Plan, mut ground: impl FnMut(&Plan) -> Ground<'a>) {
 pub(crate) async fn agent(config: Config) -> Result<(), agent::Error> {
     match Wrong::asked_for() {
         Some(wrong) => stand_in::serve(config, wrong).await,
-        None => agent::run_with(Arc::new(Usb), clock::told(), config).await,
+        None => agent::run(config).await,
     }
 }
 

@@ -9,7 +9,6 @@ use tempfile::TempDir;
 use test_support::agent::Agent;
 use test_support::random::Random;
 
-use super::clock;
 use super::ground::{Ground, Suffered};
 use super::wrong::Wrong;
 
@@ -42,7 +41,6 @@ impl<'a> Nodes<'a> {
         let state = folder.path().to_owned();
         Agent::spawn(folder, &self.ground.config(agent), |command| {
             command.env("STATE_DIRECTORY", state);
-            command.env(clock::OFF, self.ground.seconds_off(agent).to_string());
             if let Some(wrong) = self.wrong {
                 command.env(Wrong::VARIABLE, wrong.name());
                 command.env(Wrong::STORE, self.ground.store(agent));
