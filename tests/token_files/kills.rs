@@ -3,16 +3,14 @@
 //!
 //! `TWOSTEP_IMPORT_KILLS` says how often (5), `TWOSTEP_IMPORT_SEED` at which moments.
 
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
 use test_support::agent::Agent;
 use test_support::random::Random;
 use twostep::store::sqlite;
 
-use super::{admin, count, import, number, table};
+use super::{admin, count, import, nothing_is_staged, number, started, store_in, table};
 
 const TOKENS: u32 = 2_000;
 
@@ -81,30 +79,4 @@ fn killed(file: &str, after: Duration, waits: bool) -> u32 {
     assert_eq!(report.problems, Vec::<String>::new(), "killed after {after:?}");
     assert_eq!(report.devices, u64::from(TOKENS));
     found
-}
-
-/// Waits until no row of an import is left.
-fn nothing_is_staged(store: &Path) {
-    let store = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let limit = Instant::now() + Duration::from_secs(60);
-    let rows = || -> u32 {
-        let sql = "SELECT (SELECT count(*) FROM staged) + (SELECT count(*) FROM imports)";
-        store.query_row(sql, [], |row| row.get(0)).unwrap()
-    };
-    while rows() > 0 {
-        assert!(Instant::now() < limit, "{} rows of imports are left", rows());
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn started() -> Agent {
-    let folder = tempfile::tempdir().unwrap();
-    let config = store_in(folder.path());
-    Agent::start_in(folder, &config)
-}
-
-/// A store of one file, wherever other tests keep theirs.
-fn store_in(folder: &Path) -> String {
-    let file = folder.join("store.db");
-    format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n", file.display())
 }

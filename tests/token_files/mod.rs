@@ -12,7 +12,11 @@ mod writers;
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use test_support::agent::Agent;
 use test_support::http::{Answer, Client};
@@ -105,5 +109,31 @@ fn count(client: &Client) -> u32 {
             Value::String(next) => after = format!("&after={next}"),
             _ => return all,
         }
+    }
+}
+
+fn started() -> Agent {
+    let folder = tempfile::tempdir().unwrap();
+    let config = store_in(folder.path());
+    Agent::start_in(folder, &config)
+}
+
+/// A store of one file, wherever other tests keep theirs.
+fn store_in(folder: &Path) -> String {
+    let file = folder.join("store.db");
+    format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n", file.display())
+}
+
+/// Waits until no row of an import is left.
+fn nothing_is_staged(store: &Path) {
+    let store = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let limit = Instant::now() + Duration::from_secs(60);
+    let rows = || -> u32 {
+        let sql = "SELECT (SELECT count(*) FROM staged) + (SELECT count(*) FROM imports)";
+        store.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    while rows() > 0 {
+        assert!(Instant::now() < limit, "{} rows of imports are left", rows());
+        thread::sleep(Duration::from_millis(20));
     }
 }
