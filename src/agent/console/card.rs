@@ -84,4 +84,5 @@ fn id(serial: &str) -> String {
 }
 
 /// Characters with a meaning in an address (RFC 3986 §2.3 lists those without).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -192,7 +192,7 @@ pub(super) const ENGLISH: Words = Words {
         full: "This account has as many devices as it may have. Remove one first.",
     },
     device: Device {
-        serial: "Serial number",
+        serial: "Serial",
         codes: "Codes",
         codes_of: Sentence("{digits} digits, every {period} s, {algorithm}"),
         counter_codes_of: Sentence("{digits} digits, one for each press, {algorithm}"),

@@ -4,9 +4,10 @@ use askama::Template;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 
+use crate::agent::console::card::RESERVED;
 use crate::agent::console::frame::{Frame, Here};
 use crate::agent::console::page::page;
 use crate::agent::console::state;
@@ -78,10 +79,10 @@ pub(super) fn entry(visitor: &Visitor, device: &Device) -> Entry {
 
 /// The path of an account's page for operators.
 pub(super) fn account_address(account: &str) -> String {
-    format!("/operator/accounts/{}", utf8_percent_encode(account, NON_ALPHANUMERIC))
+    format!("/operator/accounts/{}", utf8_percent_encode(account, RESERVED))
 }
 
 /// The path of a device's page for operators.
 pub(super) fn address(serial: &str) -> String {
-    format!("/operator/devices/{}", utf8_percent_encode(serial, NON_ALPHANUMERIC))
+    format!("/operator/devices/{}", utf8_percent_encode(serial, RESERVED))
 }
