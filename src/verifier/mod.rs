@@ -35,6 +35,8 @@ mod export;
 mod import;
 #[cfg(feature = "console")]
 mod kept;
+#[cfg(feature = "console")]
+mod likely;
 mod looks;
 mod pair;
 mod passcode;

@@ -147,7 +147,7 @@ fn proof(body: &mut OpenSession) -> Result<Proof, Problem> {
         (Some(code), None, serial) => Ok(Proof::Passcode(serial, parse_code(code.as_str())?)),
         (None, Some([first, second]), Some(serial)) => {
             let codes = [parse_code(first.as_str())?, parse_code(second.as_str())?];
-            Ok(Proof::Pair(Some(serial), codes, body.counter.map(Counter)))
+            Ok(Proof::Pair(serial, codes, body.counter.map(Counter)))
         }
         (None, Some(_), None) => {
             Err(Problem::bad_input("codes need the serial of the device that shows them"))

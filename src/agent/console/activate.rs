@@ -21,7 +21,7 @@ use crate::device::{Device, DeviceState, Factor};
 use crate::id::DeviceName;
 use crate::otp::{CodePair, KeyUri, MovingFactor, Seed, Totp};
 use crate::time::UnixTime;
-use crate::verifier::NewFactor;
+use crate::verifier::{Error, NewFactor};
 
 #[derive(Template)]
 #[template(path = "activate.html")]
@@ -65,6 +65,9 @@ pub(super) async fn begin(visitor: Visitor) -> Result<Response, Stop> {
     let (state, proof) = (visitor.state(), owner.proof.as_ref());
     let added = match devices::add(state, &owner.caller, addition, proof).await {
         Ok(added) => added,
+        Err(Failure::Verifier(Error::TooManyDevices(_))) => {
+            return Err(Stop::Go("/devices?done=full".to_owned()));
+        }
         Err(failure) => return Err(visitor.instead(failure, "/devices")),
     };
     let seed = added.seed.ok_or(Stop::Broken)?;

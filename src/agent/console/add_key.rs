@@ -66,7 +66,12 @@ pub(super) async fn finish(visitor: Visitor, form: Form) -> Result<Response, Sto
         None => device,
     };
     let name = state::name(visitor.language, &device);
-    Ok(Redirect::to(&done("ready", &name)).into_response())
+    // A link alone opens no protected account: its owner touches the new key once more.
+    let next = match owner.proof {
+        Some(_) => done("ready", &name),
+        None => done("ready", &name).replacen("/devices", "/sign-in", 1),
+    };
+    Ok(Redirect::to(&next).into_response())
 }
 
 async fn shown(

@@ -18,6 +18,7 @@ use crate::agent::console::{devices as list, history, state};
 use crate::agent::operations::devices;
 use crate::device::{Device, DeviceState, Factor, MfaKind};
 use crate::id::DeviceName;
+use crate::otp::{Hotp, Totp};
 
 /// The parameters of the page's address: the outcome of the request before.
 #[derive(Default, Deserialize)]
@@ -31,6 +32,8 @@ struct Page {
     f: Frame,
     card: Card,
     serial: String,
+    /// The shape of its codes.
+    codes: Option<String>,
     name: String,
     history: Vec<Row>,
     /// Two codes can be given: the device is in use and shows codes.
@@ -206,6 +209,7 @@ async fn shown(
         &Page {
             f,
             serial: device.serial.as_str().to_owned(),
+            codes: codes(visitor, device),
             name: device.name.as_ref().map_or("", |name| name.as_str()).to_owned(),
             history,
             may_resync: shows_codes && device.is_in_use(),
@@ -216,6 +220,23 @@ async fn shown(
             card,
         },
     )
+}
+
+/// The shape of the codes that a device shows.
+fn codes(visitor: &Visitor, device: &Device) -> Option<String> {
+    let words = &visitor.words().device;
+    match &device.factor {
+        Factor::Totp(totp) => {
+            let Totp { digits, step_size, algorithm, .. } = totp.parameters;
+            let told = words.codes_of(u8::from(digits), step_size.seconds(), algorithm);
+            Some(told.to_string())
+        }
+        Factor::Hotp(hotp) => {
+            let Hotp { digits, algorithm, .. } = hotp.parameters;
+            Some(words.counter_codes_of(u8::from(digits), algorithm).to_string())
+        }
+        Factor::SecurityKey(_) | Factor::Recovery(_) => None,
+    }
 }
 
 impl Change {

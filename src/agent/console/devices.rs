@@ -32,6 +32,8 @@ enum Done {
     Ready,
     Removed,
     Deactivated,
+    /// No more devices fit.
+    Full,
 }
 
 #[derive(Template)]
@@ -72,6 +74,7 @@ pub(super) async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result
         Done::Ready => words.add.ready(&asked.name).to_string(),
         Done::Removed => words.device.removed(&asked.name).to_string(),
         Done::Deactivated => words.device.deactivated(&asked.name).to_string(),
+        Done::Full => words.add.full.to_owned(),
     });
     let is_new = !devices.iter().any(Device::is_in_use);
     let may_recover = devices

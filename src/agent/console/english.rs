@@ -63,7 +63,6 @@ pub(super) const ENGLISH: Words = Words {
         stopped: "This sign-in cannot go on",
         stopped_why: "The page that sent you here is not one that this console knows. Go back to \
             it and tell whoever runs it.",
-        expired: Sentence("This took too long. Go back to {service} and start again."),
         ended: "You are signed out",
         operator: "Operator sign-in",
         api_key: "API key",
@@ -132,8 +131,6 @@ pub(super) const ENGLISH: Words = Words {
         accepted: Sentence("Accepted: from {from} to {to}."),
         phishing_resistant: "cannot be phished",
         codes_left: Sentence("{count} of {total} left"),
-        refused_until: Sentence("Codes are refused until {time}. Two codes in a row end this now."),
-        locked_why: "Twenty wrong codes in a row locked it. Two codes in a row unlock it.",
         seconds: Sentence("{s} s"),
         minutes: Sentence("{m} min {s} s"),
         hours: Sentence("{h} h {m} min"),
@@ -162,13 +159,11 @@ pub(super) const ENGLISH: Words = Words {
             "Type it in by hand; blanks do not matter. {kind}, {digits} digits, {period} seconds.",
         ),
         time_based: "Time-based",
-        counter_based: "Counter-based",
         name: "Name",
         name_hint: "So that you know it again, “Pixel 8” for example",
         two: "Type two codes in a row",
         two_why: "Two prove that the device’s clock is right. Type the one you see, wait until it \
             changes, type the next.",
-        two_presses: "Press the button for the first code, then press it again for the next.",
         go_app: "Add this app",
         activate_title: Sentence("Activate {name}"),
         activate: "Activate",
@@ -196,8 +191,6 @@ pub(super) const ENGLISH: Words = Words {
         codes: "Codes",
         codes_of: Sentence("{digits} digits, every {period} s, {algorithm}"),
         counter_codes_of: Sentence("{digits} digits, one for each press, {algorithm}"),
-        added: "Added",
-        last_used: "Last used",
         state: "State",
         history: "History",
         no_history: "Nothing has happened with this device yet.",
@@ -264,8 +257,6 @@ pub(super) const ENGLISH: Words = Words {
         download: "Download",
         print: "Print",
         saved: "I have saved them",
-        shown: "These codes were shown once and are not shown again. Make new ones if you did not \
-            save them.",
         file_lead: Sentence("Recovery codes of {account}. Each works once."),
     },
     sign_ins: SignIns {
@@ -277,7 +268,6 @@ pub(super) const ENGLISH: Words = Words {
         console: "This console",
         made: Sentence("With {device}, {time}, until {until}"),
         used: Sentence("{device}, {time}, through {caller}"),
-        end: "Sign out",
         end_this: "Sign out here",
         end_that: Sentence("Sign out the one made with {device}, {time}"),
         ended: "Signed out.",
@@ -290,8 +280,6 @@ pub(super) const ENGLISH: Words = Words {
         lead: "What happened to your devices, newest first. Something that you did not do? Sign \
             out everywhere, and tell your administrator.",
         none: "Nothing has happened yet.",
-        device: "Device",
-        count: Sentence("{count} times"),
     },
     lost: Lost {
         title: "Lost a device?",
@@ -301,7 +289,6 @@ pub(super) const ENGLISH: Words = Words {
         help: Sentence("Only a person can help: {help}"),
         which: "Which one?",
         go: "Deactivate and sign out everywhere",
-        done: Sentence("{name} is deactivated, and every sign-in has ended."),
         stolen: "Stolen? Change your password too, wherever you use this device.",
     },
     operator: Operator {
@@ -310,7 +297,6 @@ pub(super) const ENGLISH: Words = Words {
         search: "Search",
         results: "Results",
         no_results: Sentence("Nothing begins or ends with “{query}”."),
-        more_results: Sentence("Only the first {count} are shown. Type more of the name."),
         attention: "Needs attention",
         nothing: "Nothing needs attention.",
         help: "Help the owner",
@@ -322,7 +308,6 @@ pub(super) const ENGLISH: Words = Words {
         ),
         locked: "Twenty wrong codes in a row locked it. The owner’s two codes in a row, or \
             “Unlock”, end this now.",
-        lost: "Lost or stolen? Deactivating also ends all sign-ins made with it.",
         enrolment_link: "Create enrolment link",
         recovery_link: "Create recovery link",
         recovery_why: "Make sure who is asking: whoever opens this link can replace the account’s \
@@ -351,7 +336,6 @@ pub(super) const ENGLISH: Words = Words {
     },
     fleet: Fleet {
         title: "Drift of all tokens",
-        lead: Sentence("{count} tokens with a clock, {used} of them used in the last 90 days."),
         server: Sentence(
             "All tokens moved by {amount} since {time}. Tokens do not move together: look at this \
                 server’s clock.",
@@ -361,20 +345,14 @@ pub(super) const ENGLISH: Words = Words {
         behind: Sentence("{share} run slow"),
         on_time: Sentence("{share} are on time"),
         tokens: "Tokens",
-        middle: "Half of them",
-        most: "Nine of ten",
-        fading: "Leave their window soon",
         histogram: Sentence(
             "How far the clocks of the tokens are off: most are between {low} and {high}.",
         ),
         offset: "Clock",
-        count: "Tokens",
         look: "Tokens to look at",
         serial: "Serial number",
         why: "Why",
-        rate: "A week",
         until: "Works until",
-        rate_of: Sentence("{seconds} s"),
         failing_rate: "Clock runs wrong by more than any good one: replace it",
         failing_settings: "Clock jumped twice in 90 days: battery or crystal is failing",
         failing_erratic: "Clock wanders: crystal is failing",
@@ -390,12 +368,8 @@ pub(super) const ENGLISH: Words = Words {
     },
     chart: Chart {
         region: Sentence("Drift of {name}"),
-        span: Sentence("from {from} to {to}"),
         steady: "It keeps its distance.",
         set_anew: Sentence("The clock was set anew on {date}."),
-        none: "No code has been accepted yet, so nothing is known of its clock.",
-        foretold: "expected",
-        window: "accepted",
         now_line: "now",
     },
     stop: Stop {
@@ -412,8 +386,6 @@ pub(super) const ENGLISH: Words = Words {
         slow_why: Sentence("Go on at {time}."),
         method: "This page cannot be opened by its address",
         method_why: "It changes something, so it is reached by a button. Go back and press it.",
-        large: "This is too long",
-        large_why: "The form had more in it than it can take.",
     },
     date: Date {
         today: Sentence("today, {time}"),

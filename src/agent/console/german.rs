@@ -63,10 +63,6 @@ pub(super) const GERMAN: Words = Words {
         stopped: "Diese Anmeldung geht hier nicht weiter",
         stopped_why: "Die Seite, die Sie hierher geschickt hat, ist dieser Konsole nicht bekannt. \
             Gehen Sie zurück und sagen Sie dort Bescheid.",
-        expired: Sentence(
-            "Das hat zu lange gedauert. Gehen Sie zurück zu {service} und beginnen Sie noch \
-                einmal.",
-        ),
         ended: "Sie sind abgemeldet",
         operator: "Anmeldung der Betreuung",
         api_key: "API-Schlüssel",
@@ -137,11 +133,6 @@ pub(super) const GERMAN: Words = Words {
         accepted: Sentence("Angenommen wird: von {from} bis {to}."),
         phishing_resistant: "nicht abzufischen",
         codes_left: Sentence("{count} von {total} übrig"),
-        refused_until: Sentence(
-            "Codes werden bis {time} abgelehnt. Zwei Codes nacheinander beenden das sofort.",
-        ),
-        locked_why: "Zwanzig falsche Codes nacheinander haben es gesperrt. Zwei Codes nacheinander \
-            entsperren es.",
         seconds: Sentence("{s} s"),
         minutes: Sentence("{m} min {s} s"),
         hours: Sentence("{h} h {m} min"),
@@ -171,14 +162,11 @@ pub(super) const GERMAN: Words = Words {
                 Sekunden.",
         ),
         time_based: "Zeitbasiert",
-        counter_based: "Zählerbasiert",
         name: "Name",
         name_hint: "Damit Sie es wiedererkennen, zum Beispiel „Pixel 8“",
         two: "Zwei Codes nacheinander eingeben",
         two_why: "Zwei beweisen, dass die Uhr des Geräts stimmt. Geben Sie den ein, den Sie sehen, \
             warten Sie, bis er wechselt, und geben Sie den nächsten ein.",
-        two_presses: "Drücken Sie die Taste für den ersten Code und dann noch einmal für den \
-            nächsten.",
         go_app: "Diese App hinzufügen",
         activate_title: Sentence("{name} aktivieren"),
         activate: "Aktivieren",
@@ -206,8 +194,6 @@ pub(super) const GERMAN: Words = Words {
         codes: "Codes",
         codes_of: Sentence("{digits} Ziffern, alle {period} s, {algorithm}"),
         counter_codes_of: Sentence("{digits} Ziffern, einer je Tastendruck, {algorithm}"),
-        added: "Hinzugefügt",
-        last_used: "Zuletzt benutzt",
         state: "Zustand",
         history: "Verlauf",
         no_history: "Mit diesem Gerät ist noch nichts geschehen.",
@@ -276,8 +262,6 @@ pub(super) const GERMAN: Words = Words {
         download: "Herunterladen",
         print: "Drucken",
         saved: "Ich habe sie aufgehoben",
-        shown: "Diese Codes waren einmal zu sehen und sind es nicht wieder. Machen Sie neue, wenn \
-            Sie sie nicht aufgehoben haben.",
         file_lead: Sentence("Notfallcodes von {account}. Jeder gilt einmal."),
     },
     sign_ins: SignIns {
@@ -289,7 +273,6 @@ pub(super) const GERMAN: Words = Words {
         console: "Diese Konsole",
         made: Sentence("Mit {device}, {time}, bis {until}"),
         used: Sentence("{device}, {time}, über {caller}"),
-        end: "Abmelden",
         end_this: "Hier abmelden",
         end_that: Sentence("Abmelden, was mit {device} begann, {time}"),
         ended: "Abgemeldet.",
@@ -302,8 +285,6 @@ pub(super) const GERMAN: Words = Words {
         lead: "Was mit Ihren Geräten geschehen ist, das Neueste zuerst. Etwas davon waren nicht \
             Sie? Melden Sie sich überall ab und sagen Sie Ihrer Administration Bescheid.",
         none: "Noch ist nichts geschehen.",
-        device: "Gerät",
-        count: Sentence("{count}-mal"),
     },
     lost: Lost {
         title: "Gerät verloren?",
@@ -314,7 +295,6 @@ pub(super) const GERMAN: Words = Words {
         help: Sentence("Nur ein Mensch kann helfen: {help}"),
         which: "Welches?",
         go: "Abschalten und überall abmelden",
-        done: Sentence("{name} ist abgeschaltet, und jede Anmeldung ist beendet."),
         stolen: "Gestohlen? Ändern Sie auch Ihr Passwort, überall, wo Sie dieses Gerät benutzen.",
     },
     operator: Operator {
@@ -323,9 +303,6 @@ pub(super) const GERMAN: Words = Words {
         search: "Suchen",
         results: "Treffer",
         no_results: Sentence("Nichts beginnt oder endet mit „{query}“."),
-        more_results: Sentence(
-            "Nur die ersten {count} sind zu sehen. Geben Sie mehr vom Namen ein.",
-        ),
         attention: "Braucht Ihre Aufmerksamkeit",
         nothing: "Alles in Ordnung.",
         help: "Der Person helfen",
@@ -337,7 +314,6 @@ pub(super) const GERMAN: Words = Words {
         ),
         locked: "Zwanzig falsche Codes nacheinander haben es gesperrt. Zwei Codes nacheinander von \
             der Person, oder „Entsperren“, beenden das sofort.",
-        lost: "Verloren oder gestohlen? Abschalten beendet auch alle damit gemachten Anmeldungen.",
         enrolment_link: "Einladungslink machen",
         recovery_link: "Notfalllink machen",
         recovery_why: "Vergewissern Sie sich, wer fragt: Wer diesen Link öffnet, kann die Geräte \
@@ -367,7 +343,6 @@ pub(super) const GERMAN: Words = Words {
     },
     fleet: Fleet {
         title: "Gang aller Token",
-        lead: Sentence("{count} Token mit Uhr, {used} davon in den letzten 90 Tagen benutzt."),
         server: Sentence(
             "Alle Token haben sich seit {time} um {amount} verschoben. Token verschieben sich \
                 nicht gemeinsam: Sehen Sie nach der Uhr dieses Servers.",
@@ -377,20 +352,14 @@ pub(super) const GERMAN: Words = Words {
         behind: Sentence("{share} gehen nach"),
         on_time: Sentence("{share} gehen richtig"),
         tokens: "Token",
-        middle: "Die Hälfte",
-        most: "Neun von zehn",
-        fading: "Verlassen bald ihr Fenster",
         histogram: Sentence(
             "Wie weit die Uhren der Token abweichen: die meisten zwischen {low} und {high}.",
         ),
         offset: "Uhr",
-        count: "Token",
         look: "Token zum Ansehen",
         serial: "Seriennummer",
         why: "Warum",
-        rate: "In der Woche",
         until: "Gilt bis",
-        rate_of: Sentence("{seconds} s"),
         failing_rate: "Uhr geht falscher als jede gute: ersetzen",
         failing_settings: "Uhr sprang zweimal in 90 Tagen: Batterie oder Quarz versagt",
         failing_erratic: "Uhr schwankt: Quarz versagt",
@@ -406,12 +375,8 @@ pub(super) const GERMAN: Words = Words {
     },
     chart: Chart {
         region: Sentence("Gang der Uhr von {name}"),
-        span: Sentence("von {from} bis {to}"),
         steady: "Der Abstand bleibt gleich.",
         set_anew: Sentence("Die Uhr wurde am {date} neu gestellt."),
-        none: "Noch wurde kein Code angenommen; über die Uhr ist nichts bekannt.",
-        foretold: "erwartet",
-        window: "angenommen",
         now_line: "jetzt",
     },
     stop: Stop {
@@ -430,8 +395,6 @@ pub(super) const GERMAN: Words = Words {
         method: "Diese Seite lässt sich nicht über ihre Adresse öffnen",
         method_why: "Sie ändert etwas und ist darum nur über einen Knopf zu erreichen. Gehen Sie \
             zurück und drücken Sie ihn.",
-        large: "Das ist zu lang",
-        large_why: "In dem Formular stand mehr, als es aufnehmen kann.",
     },
     date: Date {
         today: Sentence("heute, {time}"),

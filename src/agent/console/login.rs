@@ -107,7 +107,8 @@ pub(super) async fn code(visitor: Visitor, form: Form) -> Result<Response, Stop>
     if !step.takes_codes {
         return step.shown(&visitor, StatusCode::FORBIDDEN, Vec::new());
     }
-    match proof::typed(&form, visitor.words()) {
+    let account = sign_in.account.clone().ok_or(Stop::SignIn)?;
+    match proof::typed(&visitor, &account, &form).await? {
         Ok(proof) => sign_in.tried(&visitor, step, proof).await,
         Err(problems) => step.shown(&visitor, StatusCode::UNPROCESSABLE_ENTITY, problems),
     }
@@ -178,6 +179,7 @@ impl<'a> SignIn<'a> {
             key: Some(KeyForm::begin(visitor, account).await?),
             help: visitor.state().config.console.help.clone(),
             here: Here::Elsewhere,
+            news: None,
         })
     }
 

@@ -72,7 +72,7 @@ pub(super) async fn name(visitor: Visitor, form: Form) -> Result<Response, Stop>
 pub(super) async fn code(visitor: Visitor, form: Form) -> Result<Response, Stop> {
     let account = known(&visitor).ok_or(Stop::Go(OPERATOR.to_owned()))?;
     let step = step(&visitor, &account, form.find("first").is_some()).await?;
-    match proof::typed(&form, visitor.words()) {
+    match proof::typed(&visitor, account.as_str(), &form).await? {
         Ok(proof) => tried(visitor, step, &account, proof).await,
         Err(problems) => step.shown(&visitor, StatusCode::UNPROCESSABLE_ENTITY, problems),
     }
@@ -120,6 +120,7 @@ async fn step(visitor: &Visitor, account: &AccountId, pair: bool) -> Result<Seco
         key: Some(KeyForm::begin(visitor, account.as_str()).await?),
         help: visitor.state().config.console.help.clone(),
         here: Here::Elsewhere,
+        news: None,
     })
 }
 

@@ -7,9 +7,9 @@ use crate::agent::console::frame::Trouble;
 use crate::agent::console::stop::Stop;
 use crate::agent::console::visitor::Visitor;
 use crate::agent::console::words::Words;
-use crate::agent::operations::sessions;
+use crate::agent::operations::proofs::Typed;
 use crate::agent::operations::sessions::{Opened, Opening, Proof};
-use crate::id::SerialNumber;
+use crate::agent::operations::{proofs, sessions};
 use crate::otp::Code;
 use crate::time::UnixTime;
 
@@ -31,15 +31,28 @@ pub(super) enum Purpose<'a> {
     Service(&'a str),
 }
 
-/// The proof in the fields `code`, or `first` and `second`.
-pub(super) fn typed(form: &Form, words: &Words) -> Result<Proof, Vec<Trouble>> {
-    let serial = chosen(form);
+/// The proof in the fields `code`, or `first` and `second`: of whichever of the account's devices
+/// shows them.
+pub(super) async fn typed(
+    visitor: &Visitor,
+    account: &str,
+    form: &Form,
+) -> Result<Result<Proof, Vec<Trouble>>, Stop> {
+    let typed = match read(form, visitor.words()) {
+        Ok(typed) => typed,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let caller = visitor.stranger().await?;
+    let account = visitor.state().accounts.named(account).map_err(|_| Stop::BadInput)?;
+    Ok(Ok(proofs::of_typed(visitor.state(), &caller, &account, typed).await?))
+}
+
+fn read(form: &Form, words: &Words) -> Result<Typed, Vec<Trouble>> {
     if form.find("first").is_some() {
-        let codes = pair(form, words)?;
-        return Ok(Proof::Pair(serial, codes, None));
+        return pair(form, words).map(Typed::Pair);
     }
     match codes::passcode(form.get("code")) {
-        Some(code) => Ok(Proof::Passcode(serial, code)),
+        Some(code) => Ok(Typed::Code(code)),
         None => Err(vec![Trouble { field: "code", text: words.codes.not_a_code }]),
     }
 }
@@ -90,9 +103,4 @@ pub(super) async fn attempt(
         }
         Err(failure) => Err(failure.into()),
     }
-}
-
-/// The device that was chosen among several that show codes.
-fn chosen(form: &Form) -> Option<SerialNumber> {
-    form.find("serial")?.parse().ok()
 }

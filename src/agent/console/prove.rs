@@ -35,7 +35,8 @@ pub(super) async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result
 pub(super) async fn code(visitor: Visitor, form: Form) -> Result<Response, Stop> {
     let next = form.get("next");
     let step = step(&visitor, next, form.find("first").is_some()).await?;
-    match proof::typed(&form, visitor.words()) {
+    let account = visitor.owner().await?.account;
+    match proof::typed(&visitor, account.as_str(), &form).await? {
         Ok(proof) => tried(visitor, step, next, proof).await,
         Err(problems) => step.shown(&visitor, StatusCode::UNPROCESSABLE_ENTITY, problems),
     }
@@ -83,5 +84,6 @@ async fn step(visitor: &Visitor, next: &str, pair: bool) -> Result<SecondStep, S
         key: Some(KeyForm::begin(visitor, owner.account.as_str()).await?),
         help: None,
         here: Here::Elsewhere,
+        news: None,
     })
 }

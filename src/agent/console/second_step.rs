@@ -35,6 +35,8 @@ pub(super) struct SecondStep {
     /// The sentence for those who have no device.
     pub(super) help: Option<String>,
     pub(super) here: Here,
+    /// The outcome of the request before.
+    pub(super) news: Option<String>,
 }
 
 /// A ceremony that a key may answer.
@@ -69,6 +71,7 @@ impl SecondStep {
         problems: Vec<Trouble>,
     ) -> Result<Response, Stop> {
         let mut f = visitor.frame(&self.title, self.here).with(problems);
+        f.news.clone_from(&self.news);
         f.back = self.other_way.replace("&pair=1", "").replace("?pair=1", "");
         page(status, &Page { f, s: self })
     }

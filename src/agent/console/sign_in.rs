@@ -24,6 +24,8 @@ pub(super) struct Asked {
     account: Option<String>,
     pair: Option<String>,
     ended: Option<String>,
+    /// The device that was added a moment ago.
+    name: Option<String>,
 }
 
 #[derive(Template)]
@@ -53,7 +55,8 @@ pub(super) async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result
         f.news = asked.ended.map(|_| f.w.sign_in.ended.to_owned());
         return page(StatusCode::OK, &AccountPage { f, account: String::new() });
     };
-    let step = step(&visitor, &account, asked.pair.is_some()).await?;
+    let mut step = step(&visitor, &account, asked.pair.is_some()).await?;
+    step.news = asked.name.map(|name| visitor.words().add.ready(name).to_string());
     step.shown(&visitor, StatusCode::OK, Vec::new())
 }
 
@@ -81,7 +84,7 @@ pub(super) async fn code(visitor: Visitor, form: Form) -> Result<Response, Stop>
     if !step.takes_codes {
         return step.shown(&visitor, StatusCode::FORBIDDEN, Vec::new());
     }
-    match proof::typed(&form, visitor.words()) {
+    match proof::typed(&visitor, &account, &form).await? {
         Ok(proof) => tried(visitor, step, &account, proof).await,
         Err(problems) => step.shown(&visitor, StatusCode::UNPROCESSABLE_ENTITY, problems),
     }
@@ -145,6 +148,7 @@ async fn step(visitor: &Visitor, account: &str, pair: bool) -> Result<SecondStep
         key: Some(KeyForm::begin(visitor, account).await?),
         help: visitor.state().config.console.help.clone(),
         here: Here::Elsewhere,
+        news: None,
     })
 }
 

@@ -136,7 +136,7 @@ words! {
     sign_in: SignIn {
         title, to(service), asks(service), as_account(account), account, account_hint, go_on, key,
         or_code, code, code_hint, go, pair, pair_hint, single, lost, keys_only, refused,
-        wait(time), done, on(service), stopped, stopped_why, expired(service), ended, operator,
+        wait(time), done, on(service), stopped, stopped_why, ended, operator,
         api_key, api_key_hint, prove, prove_lead, confirm,
     }
     /// Two codes in a row, wherever they are asked for.
@@ -153,22 +153,21 @@ words! {
     state: State {
         active, pending, waiting(time), locked, disabled, unassigned, on_time, fast(amount),
         slow(amount), gains(seconds), loses(seconds), leaves_one, leaves(weeks),
-        accepted(from, to), phishing_resistant, codes_left(count, total), refused_until(time),
-        locked_why, seconds(s), minutes(m, s), hours(h, m),
+        accepted(from, to), phishing_resistant, codes_left(count, total),         seconds(s), minutes(m, s), hours(h, m),
     }
     /// The pages that add a device.
     add: Add {
         title, app, app_hint, key, key_hint, token, token_hint, recovery, recovery_hint,
         app_title, app_lead, scan, scan_how, qr, open_app, no_camera, secret,
-        secret_hint(kind, digits, period), time_based, counter_based, name, name_hint, two,
-        two_why, two_presses, go_app, activate_title(name), activate, key_title, key_lead, start,
+        secret_hint(kind, digits, period), time_based, name, name_hint, two,
+        two_why, go_app, activate_title(name), activate, key_title, key_lead, start,
         touch, no_answer, known, not_accepted, token_title, token_lead, serial, serial_hint,
         go_token, no_such_token, ready(name), full,
     }
     /// The page of one device, and what changes it.
     device: Device {
         serial, codes, codes_of(digits, period, algorithm), counter_codes_of(digits, algorithm),
-        added, last_used, state, history, no_history, test, test_title(name), test_lead,
+        state, history, no_history, test, test_title(name), test_lead,
         test_lead_key, works, rename, renamed, deactivate, remove, deactivate_title(name),
         deactivate_why, deactivated(name), remove_title(name), remove_why, removed(name), keep,
         last,
@@ -182,43 +181,43 @@ words! {
     /// Recovery codes.
     recovery: Recovery {
         title, lead, left_none, left_one, left(count), make, make_why, yours, keep, download,
-        print, saved, shown, file_lead(account),
+        print, saved, file_lead(account),
     }
     /// The list of sign-ins.
     sign_ins: SignIns {
         title, lead, none, this, console, made(device, time, until), used(device, time, caller),
-        end, end_this, end_that(device, time), ended, everywhere, everywhere_title,
+        end_this, end_that(device, time), ended, everywhere, everywhere_title,
         everywhere_why,
     }
     /// The log of the account, for its owner.
-    activity: Activity { title, lead, none, device, count(count), }
+    activity: Activity { title, lead, none,  }
     /// The page for a lost device.
-    lost: Lost { title, other, recovery, neither, help(help), which, go, done(name), stolen, }
+    lost: Lost { title, other, recovery, neither, help(help), which, go, stolen, }
     /// The operator's pages.
     operator: Operator {
-        find, query, search, results, no_results(query), more_results(count), attention, nothing,
-        help, unlock, unlocked, refused_until(time), locked, lost, enrolment_link, recovery_link,
+        find, query, search, results, no_results(query), attention, nothing,
+        help, unlock, unlocked, refused_until(time), locked, enrolment_link, recovery_link,
         recovery_why, link, link_once(time), links, no_links, made_by, expires, recover, account,
         device, withdraw, withdrawn, no_devices, drift, when, what, through, older, number,
         resync_wide,
     }
     /// The operator's page of all tokens.
     fleet: Fleet {
-        title, lead(count, used), server(amount, time), empty, ahead(share), behind(share),
-        on_time(share), tokens, middle, most, fading, histogram(low, high), offset, count, look,
-        serial, why, rate, until, rate_of(seconds), failing_rate, failing_settings,
+        title, server(amount, time), empty, ahead(share), behind(share),
+        on_time(share), tokens, histogram(low, high), offset, look,
+        serial, why, until, failing_rate, failing_settings,
         failing_erratic, needs_pair, outlier, battery, silent,
     }
     /// The operator's audit page.
     audit: Audit { title, whole(count), broken(number), }
     /// Names of charts, and sentences that stand for them.
     chart: Chart {
-        region(name), span(from, to), steady, set_anew(date), none, foretold, window, now_line,
+        region(name), steady, set_anew(date), now_line,
     }
     /// Pages that stop.
     stop: Stop {
         foreign, foreign_why, missing, missing_why, broken, broken_why, away, away_why, slow,
-        slow_why(time), method, method_why, large, large_why,
+        slow_why(time), method, method_why,
     }
     /// Days and months.
     date: Date {

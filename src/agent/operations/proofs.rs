@@ -1,13 +1,14 @@
 //! Sessions of pages: opened by a change that proves a device, and ended as any other.
 
-use crate::agent::access::{Caller, Failure};
-use crate::agent::operations::sessions::Opened;
+use crate::agent::access::{Caller, Denied, Failure};
+use crate::agent::operations::sessions::{Opened, Proof};
 use crate::agent::operations::{devices, scope};
 use crate::agent::state::State;
 use crate::device::Device;
-use crate::otp::CodePair;
+use crate::id::AccountId;
+use crate::otp::{Code, CodePair};
 use crate::session::{AnyContext, Lifetime, SignedContext};
-use crate::verifier::{Error, LinkCode, OpenedLink, Resynced, Verified};
+use crate::verifier::{Error, LinkCode, OpenedLink, Passcode, Resynced, Verified};
 
 /// Activates a device, and opens a session with the proof that its codes are.
 pub(crate) async fn activate(
@@ -32,6 +33,39 @@ pub(crate) async fn resync(
 ) -> Result<(Resynced, Opened), Failure> {
     let (resynced, verified) = devices::resync_proving(state, caller, serial, codes).await?;
     Ok((resynced, open(state, caller, verified, lifetime).await?))
+}
+
+/// What a person has typed, without the serial number of the device that shows it.
+pub(crate) enum Typed {
+    Code(Passcode),
+    Pair([Code; 2]),
+}
+
+/// The proof of what was typed, with the device that it is of. The account of a link, of a session
+/// or of a service's word is meant, so that its devices may be looked at.
+pub(crate) async fn of_typed(
+    state: &State,
+    caller: &Caller,
+    account: &AccountId,
+    typed: Typed,
+) -> Result<Proof, Failure> {
+    let verifier = scope::verifier(state, caller);
+    Ok(match typed {
+        Typed::Code(Passcode::Otp(code)) => {
+            let serial = verifier.device_of_code(account, &code).await?;
+            Proof::Passcode(serial, Passcode::Otp(code))
+        }
+        Typed::Code(code) => Proof::Passcode(None, code),
+        Typed::Pair(codes) => {
+            let [first, second] = &codes;
+            let pair = CodePair { codes: [first, second], counter: None };
+            let window = scope::window(caller);
+            let serial = verifier.device_of_pair(account, pair, window).await?;
+            // No device has this name: the pair is refused at the cost of any other.
+            let serial = serial.map_or_else(|| NO_DEVICE.parse(), Ok).map_err(Denied::bad_input)?;
+            Proof::Pair(serial, codes, None)
+        }
+    })
 }
 
 /// Opens a one-time link; every one that cannot be opened is refused alike.
@@ -63,3 +97,6 @@ pub(crate) async fn open(
     state.metrics.issued(&context);
     Ok(Opened { signed, context, now })
 }
+
+/// A serial number that is given to no device.
+const NO_DEVICE: &str = "none:none";

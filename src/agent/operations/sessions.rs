@@ -29,9 +29,9 @@ pub(crate) struct Opening<'a> {
 pub(crate) enum Proof {
     /// A code, of the given device or of the only one.
     Passcode(Option<SerialNumber>, Passcode),
-    /// Two consecutive codes of a device that is out of sync, the given one or the only one; and
-    /// the counter of the first code, where the client knows it.
-    Pair(Option<SerialNumber>, [otp::Code; 2], Option<Counter>),
+    /// Two consecutive codes of a device that is out of sync, and the counter of the first one
+    /// where the client knows it.
+    Pair(SerialNumber, [otp::Code; 2], Option<Counter>),
     /// The answer of a security key to a ceremony.
     Key(CeremonyId, Box<AuthenticationResponse>),
     /// No proof: the context will be one without MFA.
@@ -212,7 +212,7 @@ async fn prove<'a>(
     if !caller.sees(account) {
         let (serial, pair) = match &proof {
             Proof::Passcode(serial, _) => (serial.as_ref(), None),
-            Proof::Pair(serial, ..) => (serial.as_ref(), Some(window)),
+            Proof::Pair(serial, ..) => (Some(serial), Some(window)),
             Proof::Key(..) | Proof::None => (None, None),
         };
         return Err(verifier.refuse_hidden(account, serial, pair).await?);
@@ -221,14 +221,7 @@ async fn prove<'a>(
         Proof::Passcode(serial, code) => verifier.verify_code(account, serial.as_ref(), code).await,
         Proof::Pair(serial, [first, second], counter) => {
             let codes = CodePair { codes: [&first, &second], counter };
-            let serial = match serial {
-                Some(serial) => Some(serial),
-                None => only_device(state, account).await?,
-            };
-            match serial {
-                Some(serial) => verifier.verify_pair(account, &serial, codes, window).await,
-                None => Err(verifier.refuse_hidden(account, None, Some(window)).await?),
-            }
+            verifier.verify_pair(account, &serial, codes, window).await
         }
         Proof::Key(id, answer) => keys.finish_authentication(account, &id, *answer).await,
         Proof::None => return Ok(Proven::Nothing(account)),
@@ -251,15 +244,6 @@ async fn which_device(state: &State, account: &AccountId) -> Refusal {
         0 | 1 => Refusal::UnknownDevice,
         _ => Refusal::SeveralDevices,
     }
-}
-
-/// The device in use that shows codes, if the account has one alone.
-async fn only_device(state: &State, account: &AccountId) -> Result<Option<SerialNumber>, Error> {
-    let seen = state.verifier.store().account(account).await?;
-    let devices = seen.iter().flat_map(|seen| &seen.devices).map(|enrolled| &enrolled.device);
-    let mut showing = devices.filter(|device| device.is_in_use() && device.can_be_guessed());
-    let first = showing.next().map(|device| device.serial.clone());
-    Ok(first.filter(|_| showing.next().is_none()))
 }
 
 /// Reports a lost race as the agent's momentary state: the caller did nothing wrong, and nothing
