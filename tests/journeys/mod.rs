@@ -109,6 +109,21 @@ pub(crate) fn posted(world: &World, path: &str, fields: &[(&str, &str)]) -> Answ
     outside(world).raw("POST", path, &headers, body.as_bytes())
 }
 
+/// Adds the key that is plugged in, under this name, and comes back to the list.
+#[track_caller]
+pub(crate) fn add_key(browser: &mut Browser, name: &str) {
+    browser.press("button", "Security key or passkey");
+    browser.arrives("Add a security key or passkey");
+    browser.fill("Name", name);
+    browser.press("button", "Start");
+    if browser.heading() == "Sign in" {
+        // A link alone opens no account that has a device: the new key signs in.
+        browser.press("button", "Use a security key");
+    }
+    browser.arrives("Your devices");
+    assert!(browser.has("article", name));
+}
+
 /// The state that a device's card tells, such as `Active · on time`.
 #[track_caller]
 pub(crate) fn state_of(browser: &mut Browser, name: &str) -> String {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use test_support::chromium::{Browser, Protocol};
 use test_support::{people, tools};
 
-use crate::journeys::{World, news, state_of, text};
+use crate::journeys::{World, add_key, news, state_of, text};
 
 /// An operator who is signed in, with a key of this role for these accounts.
 fn operator(world: &World, key: Value) -> Browser {
@@ -77,10 +77,7 @@ fn an_operator_finds_helps_and_lets_an_owner_back_in() {
     owner.press("button", "Continue");
     owner.arrives("Your devices");
     owner.plug_in(Protocol::Ctap2);
-    owner.press("button", "Security key or passkey");
-    owner.fill("Name", "New key");
-    owner.press("button", "Start");
-    owner.arrives("Your devices");
+    add_key(&mut owner, "New key");
     browser.reload();
     assert!(browser.has("article", "New key"));
     assert_eq!(browser.complaints(), Vec::<String>::new());

@@ -6,7 +6,7 @@ use test_support::chromium::{Browser, Protocol, Scheme};
 use test_support::{people, tools};
 
 use crate::journeys::tokens::Clock;
-use crate::journeys::{World, gallery};
+use crate::journeys::{World, add_key, gallery};
 
 /// The folder of the pictures, and true if they are to be kept.
 fn folder() -> (PathBuf, bool) {
@@ -25,16 +25,13 @@ fn the_pictures_of_the_readme_are_light() {
     let world = World::taking_codes();
     let account = "alice@example.com";
     let mut button = people::enrol(&world.admin, account);
-    let phone = Clock::that_jumped(&world, account, 9);
-    phone.rename(&world, "Pixel 8");
-    let clock = Clock::that_jumped(&world, account, 41);
     let mut browser = Browser::new();
     browser.plug_in(Protocol::Ctap2);
     world.sign_in(&mut browser, account, &button.code());
-    browser.press("button", "Security key or passkey");
-    browser.fill("Name", "YubiKey desk");
-    browser.press("button", "Start");
-    browser.arrives("Your devices");
+    add_key(&mut browser, "YubiKey desk");
+    let phone = Clock::that_jumped(&world, account, 9);
+    phone.rename(&world, "Pixel 8");
+    let clock = Clock::that_jumped(&world, account, 41);
     for token in [&phone, &clock] {
         browser.go(&token.resync_page(&world));
         token.type_pair(&mut browser);

@@ -10,7 +10,7 @@ use serde_json::json;
 use test_support::chromium::{Browser, Protocol};
 use test_support::{people, tools};
 
-use crate::journeys::{World, posted, problems};
+use crate::journeys::{World, add_key, posted, problems};
 
 /// A service that sends people to the console, and keeps what is posted to it.
 struct Service {
@@ -135,9 +135,7 @@ fn an_open_sign_in_page_takes_keys_alone() {
     let world = World::with("audiences = [\"orders\"]", &service.table());
     let mut browser = world.newcomer("alice");
     browser.plug_in(Protocol::Ctap2);
-    browser.press("button", "Security key or passkey");
-    browser.press("button", "Start");
-    browser.arrives("Your devices");
+    add_key(&mut browser, "Desk key");
     let return_to: String =
         url::form_urlencoded::byte_serialize(service.origin.as_bytes()).collect();
     browser.go(&world.page(&format!("/login?return_to={return_to}%2F&login_hint=alice")));

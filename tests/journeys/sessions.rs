@@ -77,9 +77,9 @@ fn a_removed_devices_session_is_over() {
     }
     let world = World::taking_codes();
     let mut token = people::enrol(&world.admin, "alice");
-    people::enrol(&world.admin, "alice");
     let mut browser = Browser::new();
     world.sign_in(&mut browser, "alice", &token.code());
+    people::enrol(&world.admin, "alice");
     world.admin.delete(&token.path("")).is(204);
     browser.go(&world.page("/devices"));
     assert_eq!(browser.heading(), "Sign in");
@@ -212,12 +212,13 @@ fn a_lost_device_is_deactivated_and_ends_every_session() {
     }
     let world = World::taking_codes();
     let mut token = people::enrol(&world.admin, "alice");
-    let mut lost = people::enrol(&world.admin, "alice");
-    world.admin.patch(&lost.path(""), json!({ "name": "Lost phone" })).is(200);
-    let elsewhere = lost.session(&world.admin, "alice");
     let mut browser = Browser::new();
     browser.scripts(false);
     world.sign_in(&mut browser, "alice", &token.code());
+    let mut lost = people::enrol(&world.admin, "alice");
+    world.admin.patch(&lost.path(""), json!({ "name": "Lost phone" })).is(200);
+    let elsewhere = lost.session(&world.admin, "alice");
+    browser.reload();
     browser.press("link", "Lost a device?");
     browser.arrives("Lost a device?");
     let choice = browser.by("radio", "Lost phone");

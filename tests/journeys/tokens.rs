@@ -77,10 +77,10 @@ fn a_token_that_is_off_is_found_and_its_drift_told_truly() {
     for (index, off) in [204_i64, 383, -300].into_iter().enumerate() {
         let account = format!("person{index}");
         let mut button = people::enrol(&world.admin, &account);
-        let clock = Clock::that_jumped(&world, &account, off);
         let mut browser = Browser::new();
         browser.scripts(off != 204);
         world.sign_in(&mut browser, &account, &button.code());
+        let clock = Clock::that_jumped(&world, &account, off);
         browser.go(&clock.resync_page(&world));
         browser.arrives("Resync Gate token");
         clock.type_pair(&mut browser);
@@ -150,10 +150,10 @@ fn an_owner_manages_a_device_and_the_last_one_stays() {
     let world = World::taking_codes();
     for (account, scripts) in [("alice", true), ("bob", false)] {
         let mut one = people::enrol(&world.admin, account);
-        let mut other = people::enrol(&world.admin, account);
         let mut browser = Browser::new();
         browser.scripts(scripts);
         world.sign_in(&mut browser, account, &one.code());
+        let mut other = people::enrol(&world.admin, account);
         let page = |serial: &str| world.page(&format!("/devices/{serial}"));
 
         browser.go(&page(&other.serial));
