@@ -82,7 +82,7 @@ fn enrols_an_app_from_a_link(scripts: bool, scheme: Scheme, width: u32) {
 }
 
 #[test]
-fn an_app_is_enrolled_from_a_link_in_the_dark_on_a_phone() {
+fn an_app_is_enrolled_from_a_link_on_a_phone() {
     if !tools::have("chromium,zbarimg,oathtool") {
         return;
     }

@@ -7,7 +7,7 @@ use test_support::{people, tools};
 
 use crate::journeys::{World, gallery, problems};
 
-/// Pages for everybody: path, and heading in English and German.
+/// Pages without a session: path, and heading in English and German.
 const OPEN: &[(&str, &str, &str)] = &[
     ("/link", "Open your link", "Link öffnen"),
     ("/sign-in", "Sign in", "Anmelden"),
@@ -41,7 +41,7 @@ const OWN: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn every_page_is_for_everybody() {
+fn every_page_is_for_all() {
     if !tools::have("chromium,python:axe_playwright_python") {
         return;
     }

@@ -36,7 +36,7 @@ fn a_link_opens_once_in_any_spelling() {
 }
 
 #[test]
-fn a_newer_link_voids_the_older_and_a_withdrawn_one_is_void() {
+fn a_newer_link_voids_the_older() {
     let world = World::open();
     let older = code(&world.link("alice"));
     let newer = code(&world.link("alice"));

@@ -83,7 +83,7 @@ fn an_operator_finds_helps_and_lets_an_owner_back_in() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
-/// What a key does not cover does not exist for its operator.
+/// Accounts that the key does not cover do not exist for its operator.
 #[test]
 fn an_operator_sees_only_the_accounts_of_the_key() {
     if !tools::have("chromium") {

@@ -72,7 +72,7 @@ fn told_seconds(sentence: &str) -> i64 {
 }
 
 #[test]
-fn a_token_that_is_off_is_found_and_its_drift_told_truly() {
+fn a_token_that_is_off_is_found_and_told_truly() {
     if !tools::have("chromium") {
         return;
     }
@@ -101,7 +101,7 @@ fn a_token_that_is_off_is_found_and_its_drift_told_truly() {
 }
 
 #[test]
-fn a_token_that_is_off_is_found_on_the_sign_in_page() {
+fn a_token_that_is_off_is_found_at_sign_in() {
     if !tools::have("chromium") {
         return;
     }
@@ -179,13 +179,7 @@ fn an_owner_manages_a_device_and_the_last_one_stays() {
         assert_eq!(state_of(&mut browser, "Desk token"), "Deactivated");
 
         browser.go(&page(&one.serial));
-        for verb in ["Deactivate", "Remove"] {
-            browser.go(&page(&one.serial));
-            browser.press("link", verb);
-            assert!(browser.text().contains("This is your only device."), "{}", browser.text());
-            let go = browser.all("button").into_iter().any(|it| it.name.starts_with(verb));
-            assert!(!go, "{verb} of the last device");
-        }
+        stays(&mut browser, &page(&one.serial));
 
         browser.go(&world.page(&format!("/devices/{}/activate", other.serial)));
         browser.arrives("Activate Desk token");
@@ -206,5 +200,17 @@ fn an_owner_manages_a_device_and_the_last_one_stays() {
         browser.go(&page(&other.serial));
         assert_eq!((browser.status(), browser.heading().as_str()), (404, "Nothing here"));
         assert_eq!(browser.complaints(), Vec::<String>::new());
+    }
+}
+
+/// The pages that deactivate and remove a device say that it is the last one, and do nothing.
+#[track_caller]
+fn stays(browser: &mut Browser, page: &str) {
+    for verb in ["Deactivate", "Remove"] {
+        browser.go(page);
+        browser.press("link", verb);
+        assert!(browser.text().contains("This is your only device."), "{}", browser.text());
+        let go = browser.all("button").into_iter().any(|it| it.name.starts_with(verb));
+        assert!(!go, "{verb} of the last device");
     }
 }
