@@ -7,7 +7,6 @@ mod every_page;
 mod keys;
 mod links;
 mod operators;
-mod pictures;
 mod services;
 mod sessions;
 mod tokens;

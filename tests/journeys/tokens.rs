@@ -11,14 +11,14 @@ use twostep::time::UnixTime;
 use crate::journeys::{World, news, problems, state_of, text};
 
 /// A time-based token whose clock is off by some seconds since its activation.
-pub(crate) struct Clock {
-    pub(crate) serial: String,
+struct Clock {
+    serial: String,
     token: SimulatedToken,
 }
 
 impl Clock {
     /// A token that was on time when it was activated, and jumps by so many seconds.
-    pub(crate) fn that_jumped(world: &World, account: &str, seconds: i64) -> Clock {
+    fn that_jumped(world: &World, account: &str, seconds: i64) -> Clock {
         let body = json!({ "account": account, "kind": "totp", "name": "Gate token" });
         let added: Value = world.admin.post("/v1/devices", body).is(201);
         let secret = text(&added["provisioning"]["secret"]);
@@ -36,20 +36,14 @@ impl Clock {
         Clock { serial, token }
     }
 
-    /// Gives it another name.
-    pub(crate) fn rename(&self, world: &World, name: &str) {
-        let path = format!("/v1/devices/{}", segment(&self.serial));
-        world.admin.patch(&path, json!({ "name": name })).is(200);
-    }
-
     /// Types two consecutive codes, the second one of now.
-    pub(crate) fn type_pair(&self, browser: &mut Browser) {
+    fn type_pair(&self, browser: &mut Browser) {
         let now = people::now();
         type_pair(browser, [now.0 - 30, now.0].map(|at| self.token.text_at(UnixTime(at))));
     }
 
     /// The address of its page for resynchronisation.
-    pub(crate) fn resync_page(&self, world: &World) -> String {
+    fn resync_page(&self, world: &World) -> String {
         world.page(&format!("/devices/{}/resync", segment(&self.serial)))
     }
 }
