@@ -284,7 +284,7 @@ fn refused_sign_ins_look_alike_and_wait_after_ten() {
         let ceremony = page.between("name=\"ceremony\" value=\"", "\"").unwrap_or("-").to_owned();
         let options = page.between("data-options=\"", "\"").unwrap_or("-").to_owned();
         let html = page.html.replace(account, "").replace(&ceremony, "").replace(&options, "");
-        // The credentials that an account without a key is said to have differ in length by account.
+        // The credentials of an account without a key differ in length by account.
         (page.answer.status, html)
     };
     let [known, unknown] = ["alice", "nobod"].map(&mut refused);
