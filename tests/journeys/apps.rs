@@ -147,10 +147,10 @@ fn saved_in(folder: &std::path::Path) -> String {
     loop {
         let mut files = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
         let done = files.find(|file| file.extension().is_some_and(|it| it == "txt"));
-        if let Some(text) = done.and_then(|file| std::fs::read_to_string(file).ok()) {
-            if !text.is_empty() {
-                return text;
-            }
+        if let Some(text) = done.and_then(|file| std::fs::read_to_string(file).ok())
+            && !text.is_empty()
+        {
+            return text;
         }
         assert!(std::time::Instant::now() < deadline, "nothing was saved");
         std::thread::sleep(std::time::Duration::from_millis(20));

@@ -5,8 +5,11 @@ use test_support::{people, tools};
 
 use crate::journeys::{World, add_key, is_told, news, state_of};
 
-/// Each kind of key, with a word for it.
-fn kinds() -> [(&'static str, fn(&mut Browser) -> Authenticator); 4] {
+/// A word for a kind of key, and how a browser gets one.
+type Kind = (&'static str, fn(&mut Browser) -> Authenticator);
+
+/// Each kind of key.
+fn kinds() -> [Kind; 4] {
     [
         ("U2F", |browser| browser.plug_in(Protocol::U2f)),
         ("FIDO2", |browser| browser.plug_in(Protocol::Ctap2)),

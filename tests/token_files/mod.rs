@@ -11,10 +11,9 @@ mod size;
 mod writers;
 
 use std::fmt::Write as _;
-use std::io;
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;

@@ -6,15 +6,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::agent::console::form::Form;
 use crate::agent::console::frame::{Frame, Here, Trouble};
-use crate::agent::console::kept;
 use crate::agent::console::kept::Standing;
 use crate::agent::console::page::page;
-use crate::agent::console::proof;
 use crate::agent::console::proof::{Purpose, Tried};
 use crate::agent::console::second_step::{KeyForm, SecondStep};
 use crate::agent::console::sign_in::signed_in;
 use crate::agent::console::stop::Stop;
 use crate::agent::console::visitor::{OPERATOR, Visitor};
+use crate::agent::console::{kept, proof};
 use crate::agent::operations::sessions::Proof;
 use crate::id::AccountId;
 

@@ -153,7 +153,8 @@ words! {
     state: State {
         active, pending, waiting(time), locked, disabled, unassigned, on_time, fast(amount),
         slow(amount), gains(seconds), loses(seconds), leaves_one, leaves(weeks),
-        accepted(from, to), phishing_resistant, codes_left(count, total),         seconds(s), minutes(m, s), hours(h, m),
+        accepted(from, to), phishing_resistant, codes_left(count, total), seconds(s),
+        minutes(m, s), hours(h, m),
     }
     /// The pages that add a device.
     add: Add {

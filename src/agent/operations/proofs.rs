@@ -35,13 +35,13 @@ pub(crate) async fn resync(
     Ok((resynced, open(state, caller, verified, lifetime).await?))
 }
 
-/// What a person has typed, without the serial number of the device that shows it.
+/// A code, or two, without the serial number of the device that shows it.
 pub(crate) enum Typed {
     Code(Passcode),
     Pair([Code; 2]),
 }
 
-/// The proof of what was typed, with the device that it is of. The account of a link, of a session
+/// The proof of a typed code, with the device that it is of. The account of a link, of a session
 /// or of a service's word is meant, so that its devices may be looked at.
 pub(crate) async fn of_typed(
     state: &State,
