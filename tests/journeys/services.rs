@@ -32,7 +32,9 @@ impl Service {
         let (sender, posts) = channel();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                serve(stream, &sender);
+                // A browser opens connections that it may not use.
+                let sender = sender.clone();
+                thread::spawn(move || serve(stream, &sender));
             }
         });
         Service { origin, posts }
