@@ -12,11 +12,12 @@ use crate::cli::program::Agent;
 const INTRODUCTION: &str = include_str!("http.md");
 
 /// The order of the sections, with their headings.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("sessions", "Sessions"),
     ("devices", "Devices"),
     ("accounts", "Accounts"),
     ("security_keys", "Security keys"),
+    ("console", "Links and sign-ins of the console"),
     ("local", "Keys and proofs of this machine"),
     ("fleet", "All tokens together"),
     ("control", "The agent itself"),
