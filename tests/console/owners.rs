@@ -1,6 +1,6 @@
 //! Owners: their first device by a link, and all that they do with their devices.
 
-use test_support::people::{app, now};
+use test_support::people::{app, enrol, now};
 use twostep::time::UnixTime;
 
 use super::visitor::{Page, Site};
@@ -134,6 +134,41 @@ fn signing_out_ends_the_session_and_its_context() {
     list.is(200, "Sign-ins").says("This console, here");
     one.post("/sign-ins/everywhere", &[]).leads_to("/sign-in?ended=1");
     assert!(!test_support::people::alive(&site.admin(), &token));
+}
+
+#[test]
+fn a_code_may_be_of_any_device_of_the_account() {
+    let site = Site::new("");
+    let [mut one, mut other] = [(); 2].map(|()| enrol(&site.admin(), "alice"));
+    let mut sign_in = |fields: &[(&str, &str)]| {
+        let mut visitor = linked(&site, "alice");
+        visitor.post("/sign-in/code", fields)
+    };
+    for code in [one.code(), other.code(), one.code()] {
+        sign_in(&[("code", &code)]).leads_to("/devices");
+        sign_in(&[("code", &code)]).is(403, "Sign in");
+    }
+    let [first, second] = other.pair();
+    sign_in(&[("first", &first), ("second", &second)]).leads_to("/devices");
+    // Wrong codes keep one device waiting, and no other.
+    for _ in 0..3 {
+        sign_in(&[("code", "000000")]).is(403, "Sign in");
+    }
+    sign_in(&[("code", &one.code())]).leads_to("/devices");
+}
+
+#[test]
+fn a_test_of_a_device_leaves_the_session_as_it_is() {
+    let site = Site::new("");
+    let (mut visitor, _) = owner(&site, "alice");
+    let mut other = enrol(&site.admin(), "alice");
+    let before = visitor.session().unwrap().to_owned();
+    let path = format!("/devices/{}/test", other.serial);
+    visitor.post(&path, &[("code", &other.code())]).says("It works.");
+    assert_eq!(visitor.session().unwrap(), before);
+    let deactivate = format!("/devices/{}/deactivate", other.serial);
+    visitor.post(&deactivate, &[]).leads_to("/devices?done=deactivated");
+    visitor.get("/devices").is(200, "Your devices");
 }
 
 #[test]

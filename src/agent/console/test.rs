@@ -13,7 +13,7 @@ use crate::agent::console::proof::{Purpose, Tried};
 use crate::agent::console::second_step::KeyForm;
 use crate::agent::console::stop::Stop;
 use crate::agent::console::visitor::{Owner, Visitor};
-use crate::agent::console::{codes, kept, proof, state};
+use crate::agent::console::{codes, proof, state};
 use crate::agent::operations::devices;
 use crate::agent::operations::sessions::Proof;
 use crate::device::{Device, MfaKind};
@@ -69,23 +69,17 @@ async fn tried(
     device: &Device,
     proof: Proof,
 ) -> Result<Response, Stop> {
-    let opened =
-        match proof::attempt(visitor, owner.account.as_str(), proof, Purpose::Console).await? {
-            Tried::Opened(opened) => opened,
-            Tried::Refused | Tried::Wait(_) => {
-                let field = if device.kind() == MfaKind::SecurityKey { "key" } else { "code" };
-                let problems = vec![Trouble { field, text: visitor.words().sign_in.refused }];
-                return shown(visitor, owner, device, (StatusCode::FORBIDDEN, problems)).await;
-            }
-        };
-    let mut response = shown(visitor, owner, device, (StatusCode::OK, Vec::new())).await?;
-    let new = kept::New {
-        account: &owner.account,
-        proof: Some(&opened.signed),
-        before: visitor.session.as_ref(),
+    let tried = proof::attempt(visitor, owner.account.as_str(), proof, Purpose::Console).await?;
+    let (status, problems) = match tried {
+        // The context goes nowhere: the session stays with the device that it began with.
+        Tried::Opened(_) => (StatusCode::OK, Vec::new()),
+        Tried::Refused | Tried::Wait(_) => {
+            let field = if device.kind() == MfaKind::SecurityKey { "key" } else { "code" };
+            let text = visitor.words().sign_in.refused;
+            (StatusCode::FORBIDDEN, vec![Trouble { field, text }])
+        }
     };
-    response = kept::keep(visitor.state(), new, response).await?;
-    Ok(response)
+    shown(visitor, owner, device, (status, problems)).await
 }
 
 async fn device(visitor: &Visitor, owner: &Owner, serial: &str) -> Result<Device, Stop> {

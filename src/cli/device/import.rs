@@ -189,7 +189,7 @@ impl Import {
             return report;
         }
         terminal::say(&format!(
-            "The tokens of {file} are imported. Overwrite and remove the file now? Type yes: "
+            "The tokens of {file} are imported.\nOverwrite and remove the file now? Type yes: "
         ));
         let mut typed = String::new();
         if std::io::stdin().read_line(&mut typed).is_err() || typed.trim() != "yes" {
