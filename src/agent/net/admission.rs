@@ -42,6 +42,7 @@ pub(crate) enum Face {
     /// Requests of programs.
     Api,
     /// Requests of browsers, whose origins the pages check.
+    #[cfg(feature = "console")]
     Pages,
 }
 
