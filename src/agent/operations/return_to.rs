@@ -14,7 +14,8 @@ pub(crate) fn service<'a>(
     if address.len() > LONGEST {
         return None;
     }
-    let url = Url::parse(address).ok()?;
+    // The origin of a `blob:` address is that of the address inside it.
+    let url = Url::parse(address).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
     let anonymous = url.username().is_empty() && url.password().is_none();
     let origin: Origin = url.origin().ascii_serialization().parse().ok()?;
     let service = console.services.iter().find(|service| service.origin == origin);
