@@ -71,6 +71,7 @@ impl Introspector {
             account: context.common.account,
             serial: context.serial,
             kind: context.kind,
+            bypass_counts: false,
             mfa_time: context.mfa_time,
             issued_at: context.common.issued_at,
             generation: context.common.generation,

@@ -29,6 +29,8 @@ pub struct FreshMfa {
     pub(crate) account: AccountId,
     pub(crate) serial: SerialNumber,
     pub(crate) kind: MfaKind,
+    /// The context of a bypass code counts, where a page says so to the administrator who makes it.
+    pub(crate) bypass_counts: bool,
     pub(crate) mfa_time: UnixTime,
     pub(crate) issued_at: UnixTime,
     pub(crate) generation: u64,
@@ -79,7 +81,7 @@ impl FreshMfa {
             && alive(seen.account.revoked_before)
             && match self.kind {
                 // An administrator vouched for the person: the code stands for no device.
-                MfaKind::Bypass => device.is_none(),
+                MfaKind::Bypass => self.bypass_counts && device.is_none(),
                 _ => device.is_some_and(|device| {
                     self.was_made_with(device)
                         && self.device_generation >= device.generation
@@ -142,6 +144,7 @@ mod tests {
             account: "alice".parse().unwrap(),
             serial: "GAHT00000001".parse().unwrap(),
             kind: MfaKind::Totp,
+            bypass_counts: false,
             mfa_time: UnixTime(NOW.0 - 60),
             issued_at: UnixTime(NOW.0 - 60),
             generation: 5,
@@ -171,11 +174,15 @@ mod tests {
         let bypass = FreshMfa {
             serial: "bypass:0123456789AB".parse().unwrap(),
             kind: MfaKind::Bypass,
+            bypass_counts: true,
             device_generation: 0,
             ..proof()
         };
         assert!(bypass.counts(&seen, NOW), "an administrator's code");
-        assert!(!FreshMfa { generation: 4, ..bypass }.counts(&seen, NOW), "a revoked one");
+        let revoked = FreshMfa { generation: 4, ..bypass };
+        assert!(!revoked.counts(&seen, NOW), "a revoked one");
+        let elsewhere = FreshMfa { generation: 5, bypass_counts: false, ..revoked };
+        assert!(!elsewhere.counts(&seen, NOW), "where it opens a session alone");
         let with = |change: fn(&mut AccountSnapshot)| {
             let mut seen = protected();
             change(&mut seen);

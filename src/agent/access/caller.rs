@@ -18,6 +18,8 @@ pub(crate) struct Caller {
     pub(crate) explain: Scope,
     /// A reverse proxy, trusted to say which address its visitor asked for.
     pub(crate) forward: bool,
+    /// The context of a bypass code is a proof for changes.
+    pub(crate) bypass_counts: bool,
     /// The person's browser or address, on the caller's word; from the body of the request.
     pub(crate) client: Option<ClientId>,
     /// The place of its request.
@@ -43,7 +45,8 @@ impl Caller {
     pub(crate) fn new(id: CallerId, role: Role, scope: Scope, explain: Scope) -> Caller {
         let place = Arc::new(Place::unlimited(&id, role));
         let notes = Arc::default();
-        Caller { id, role, scope, explain, forward: false, client: None, place, notes }
+        let (forward, bypass_counts, client) = (false, false, None);
+        Caller { id, role, scope, explain, forward, bypass_counts, client, place, notes }
     }
 
     /// Gives its request a place among those of all callers.

@@ -209,7 +209,8 @@ impl Visitor {
             Scope::Only { patterns: Vec::new(), login: None, fold: self.state().accounts.fold() };
         let caller = Caller::new(CallerId::new(NAME), role, scope, explained);
         let client = self.address.to_string().parse().ok();
-        let caller = Caller { client, notes: Arc::clone(&self.info.notes), ..caller };
+        let notes = Arc::clone(&self.info.notes);
+        let caller = Caller { client, notes, bypass_counts: true, ..caller };
         let seat = || self.state().callers.visitor(caller.clone(), self.address);
         let seated = self.place.get_or_try_init(seat).await?;
         self.info.identified(seated);

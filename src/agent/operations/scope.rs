@@ -9,7 +9,7 @@ use crate::device::Refusal;
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::Window;
 use crate::session::SignedContext;
-use crate::verifier::{Authority, SecurityKeys, Verifier};
+use crate::verifier::{Authority, FreshMfa, SecurityKeys, Verifier};
 
 /// The account of this name, which need not exist yet, for a caller of at least this role.
 pub(super) fn account(
@@ -71,6 +71,8 @@ pub(super) async fn authority(
         Some(context) => state.introspector.fresh_mfa(context).await?,
         None => None,
     };
+    let bypass_counts = caller.bypass_counts;
+    let fresh = fresh.map(|fresh| FreshMfa { bypass_counts, ..fresh });
     Ok(fresh.map_or(Authority::Service, Authority::Owner))
 }
 
