@@ -129,7 +129,7 @@ impl Route {
             .replace("{serial}", "NOT-THERE-000")
             .replace("{account}", "nobody-here");
         let path = path
-            .replace("{id}", "NOTTHERE")
+            .replace("{id}", "NOTTHERE0000")
             .replace("{kid}", "NOTTHERE")
             .replace("{policy}", "not-there");
         let body = match (self.method, self.path) {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use twostep::agent::Config;
 use twostep::agent::config::reference::{Value, is_configuration, tables};
 use twostep::agent::config::{
-    AccountsConfig, EventsConfig, ForwardConfig, LimitsConfig, LocalConfig, LogConfig,
-    MetadataConfig, PeerRule, PresenceConfig, SecurityKeysConfig, SessionsConfig, SocketConfig,
-    StoreConfig, TlsConfig, VerifySocketConfig,
+    AccountsConfig, ConsoleConfig, ConsoleService, EventsConfig, ForwardConfig, LimitsConfig,
+    LocalConfig, LogConfig, MetadataConfig, PeerRule, PresenceConfig, SecurityKeysConfig,
+    SessionsConfig, SocketConfig, StoreConfig, TlsConfig, VerifySocketConfig,
 };
 
 /// A deserializer that asks a struct for the names of its fields.
@@ -65,6 +65,7 @@ fn every_table_has_the_keys_of_its_type() {
         ("security_keys.metadata", fields::<MetadataConfig>()),
         ("events", fields::<EventsConfig>()),
         ("forward", fields::<ForwardConfig>()),
+        ("console", &fields::<ConsoleConfig>() - &BTreeSet::from(["service"])),
         ("accounts", fields::<AccountsConfig>()),
         ("limits", fields::<LimitsConfig>()),
         ("log", fields::<LogConfig>()),
@@ -79,10 +80,13 @@ fn every_table_has_the_keys_of_its_type() {
     }
     let all: BTreeSet<&str> = tables.iter().map(|table| table.name()).collect();
     assert!(of_tables.is_subset(&fields::<Config>()), "{all:?}");
-    assert_eq!(all.len(), 17, "a table of which this test knows no type: {all:?}");
+    assert_eq!(all.len(), 19, "a table of which this test knows no type: {all:?}");
     let peer = tables.iter().find(|table| table.heading == "[[peer]]").unwrap();
     let known = fields::<PeerRule>();
     assert!(peer.keys().all(|key| known.contains(key.name.as_str())), "{known:?}");
+    let service = tables.iter().find(|table| table.heading == "[[console.service]]").unwrap();
+    let keys: BTreeSet<&str> = service.keys().map(|key| key.name.as_str()).collect();
+    assert_eq!(keys, fields::<ConsoleService>());
 }
 
 #[test]

@@ -154,12 +154,19 @@ impl Marked {
     }
 }
 
-/// Memory that an agent may write, by its name in the list of the kernel.
+/// Memory that an agent may write, by its name in the list of the kernel. The stacks of threads are
+/// left out: what a call leaves behind is overwritten by the next ones, and nothing can wipe it.
 fn memory(agent: &Agent) -> Vec<(String, Vec<u8>)> {
     let maps = fs::read_to_string(format!("/proc/{}/maps", agent.pid())).unwrap();
     let memory = File::open(format!("/proc/{}/mem", agent.pid())).unwrap();
-    let mut regions = Vec::new();
-    for line in maps.lines().filter(|line| line.contains(" rw")) {
+    let (mut regions, mut before) = (Vec::new(), "");
+    for line in maps.lines() {
+        // A stack has a guard of one page below it.
+        let is_stack = before.contains(" ---p ") && pages(before) == 1 && !line.contains('/');
+        before = line;
+        if !line.contains(" rw") || is_stack {
+            continue;
+        }
         let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
         let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
         let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
@@ -169,6 +176,13 @@ fn memory(agent: &Agent) -> Vec<(String, Vec<u8>)> {
         }
     }
     regions
+}
+
+/// The number of pages of a region.
+fn pages(line: &str) -> u64 {
+    let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+    let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
+    (to - from) / 4_096
 }
 
 /// The request itself stays in the buffer of the HTTP server until that is used again: its head

@@ -35,7 +35,7 @@ fn a_large_table_leaves_memory_and_callers_alone() {
 }
 
 fn measure(name: &str, tokens: u32, file: &[u8]) {
-    let agent = Agent::start("");
+    let agent = Agent::start("[limits]\nrequests_per_second = 100000\nburst = 100000\n");
     let admin = admin(&agent).waiting(Duration::from_secs(600));
     let mut token = enrol(&admin, "ina");
     let caller = super::admin(&agent);

@@ -15,7 +15,9 @@ pub(crate) fn service<'a>(
         return None;
     }
     // The origin of a `blob:` address is that of the address inside it.
-    let url = Url::parse(address).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
+    let url = Url::parse(address)
+        .ok()
+        .filter(|url| ["http", "https"].contains(&url.scheme()))?;
     let anonymous = url.username().is_empty() && url.password().is_none();
     let origin: Origin = url.origin().ascii_serialization().parse().ok()?;
     let service = console.services.iter().find(|service| service.origin == origin);
