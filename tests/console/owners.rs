@@ -140,7 +140,7 @@ fn signing_out_ends_the_session_and_its_context() {
 fn a_code_may_be_of_any_device_of_the_account() {
     let site = Site::new("");
     let [mut one, mut other] = [(); 2].map(|()| enrol(&site.admin(), "alice"));
-    let mut sign_in = |fields: &[(&str, &str)]| {
+    let sign_in = |fields: &[(&str, &str)]| {
         let mut visitor = linked(&site, "alice");
         visitor.post("/sign-in/code", fields)
     };
