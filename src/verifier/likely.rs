@@ -1,19 +1,20 @@
 //! The device that a code or a pair without a serial number is of, for pages on which people type
 //! what one of their devices shows.
 
-use crate::device::{Device, PairSearch, PairUse, Verdict};
+use crate::device::{Budget, Device, PairSearch, PairUse, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, CodePair, Key, Window};
-use crate::store::{Enrolled, Sealer};
+use crate::store::{Account, Enrolled, Sealer};
 use crate::time::UnixTime;
 use crate::verifier::client::Client;
 use crate::verifier::seed::open_seed;
 use crate::verifier::{Error, Verifier};
 
 impl Verifier {
-    /// The device in use that would accept this code now, else the one that was used last; none for
-    /// an account without a device that shows codes. Nothing is judged or written: the code still
-    /// has to be verified, and a wrong one counts for the device that is named here.
+    /// The device in use that would accept this code now, else the one that was used last of those
+    /// that may be judged; none for an account without a device that shows codes. Nothing is judged
+    /// or written: the code still has to be verified, and a wrong one counts for the device that is
+    /// named here. A device that waits is not looked at, so no guess is free.
     ///
     /// # Errors
     /// [`Error::Clock`], [`Error::Store`] or [`Error::Key`].
@@ -22,13 +23,17 @@ impl Verifier {
         account: &AccountId,
         code: &Code,
     ) -> Result<Option<SerialNumber>, Error> {
-        self.likely_device(account, |device, key, client, now| {
+        let admits = |device: &Device, client: &Client<'_>, _: &Account, now| {
+            device.admit(client.budget, now).is_ok()
+        };
+        self.likely_device(account, admits, |device, key, client, now| {
             device.accept(key, code, client.budget, now).verdict == Verdict::Accepted
         })
         .await
     }
 
-    /// The device in use that would accept these two codes now, else the one that was used last.
+    /// The device in use that would accept these two codes now, else the one that was used last of
+    /// those that may be judged.
     ///
     /// # Errors
     /// As [`device_of_code`](Verifier::device_of_code).
@@ -39,7 +44,12 @@ impl Verifier {
         window: Window,
     ) -> Result<Option<SerialNumber>, Error> {
         let search = PairSearch { wanted: PairUse::SignIn, window, counter: codes.counter };
-        self.likely_device(account, |device, key, _, now| {
+        let admits = |device: &Device, client: &Client<'_>, account: &Account, now| {
+            let spender = (client.budget == Budget::Shared).then_some(&self.caller);
+            device.admit_pair(search, spender, now).is_ok()
+                && client.pairs_spent_until(account, now).is_none()
+        };
+        self.likely_device(account, admits, |device, key, _, now| {
             let judged = device.accept_pair(key, (codes.codes, search), None, now);
             judged.verdict == Verdict::Accepted
         })
@@ -49,6 +59,7 @@ impl Verifier {
     async fn likely_device(
         &self,
         account: &AccountId,
+        admits: impl Fn(&Device, &Client<'_>, &Account, UnixTime) -> bool,
         accepts: impl Fn(&Device, &Key, &Client<'_>, UnixTime) -> bool,
     ) -> Result<Option<SerialNumber>, Error> {
         let sealer: &Sealer = &*self.keys().await?;
@@ -60,18 +71,19 @@ impl Verifier {
             |enrolled: &&Enrolled| enrolled.device.is_in_use() && enrolled.device.can_be_guessed();
         let mut devices: Vec<&Enrolled> = seen.devices.iter().filter(shows_codes).collect();
         devices.sort_by_key(|enrolled| std::cmp::Reverse(enrolled.device.last_used_at));
-        if devices.len() > 1 {
-            for enrolled in &devices {
-                if enrolled.device.admit(client.budget, now).is_err() {
-                    continue;
-                }
-                let Some(seed) = open_seed(sealer, enrolled)? else { continue };
-                let Some(key) = enrolled.device.key(&seed) else { continue };
-                if accepts(&enrolled.device, &key, &client, now) {
-                    return Ok(Some(enrolled.device.serial.clone()));
-                }
+        let last_used = devices.first().map(|enrolled| enrolled.device.serial.clone());
+        if devices.len() < 2 {
+            return Ok(last_used);
+        }
+        devices.retain(|enrolled| admits(&enrolled.device, &client, &seen.account, now));
+        for enrolled in &devices {
+            let Some(seed) = open_seed(sealer, enrolled)? else { continue };
+            let Some(key) = enrolled.device.key(&seed) else { continue };
+            if accepts(&enrolled.device, &key, &client, now) {
+                return Ok(Some(enrolled.device.serial.clone()));
             }
         }
-        Ok(devices.first().map(|enrolled| enrolled.device.serial.clone()))
+        let charged = devices.first().map(|enrolled| enrolled.device.serial.clone());
+        Ok(charged.or(last_used))
     }
 }

@@ -154,6 +154,20 @@ fn a_code_may_be_of_any_device_of_the_account() {
 }
 
 #[test]
+fn no_guess_among_several_devices_is_free() {
+    let site = Site::new("");
+    let [mut one, mut other] = [(); 2].map(|()| enrol(&site.admin(), "alice"));
+    let mut visitor = linked(&site, "alice");
+    // Three wrong codes keep the one device waiting, three more the other one.
+    for _ in 0..6 {
+        visitor.post("/sign-in/code", &[("code", "000000")]).is(403, "Sign in");
+    }
+    for code in [one.code(), other.code()] {
+        visitor.post("/sign-in/code", &[("code", &code)]).is(403, "Sign in");
+    }
+}
+
+#[test]
 fn a_test_of_a_device_leaves_the_session_as_it_is() {
     let site = Site::new("");
     let (mut visitor, _) = owner(&site, "alice");
