@@ -208,7 +208,7 @@ fn a_link_alone_opens_no_protected_account() {
     }
     visitor.post("/devices/add/app", &[]).leads_to("/sign-in");
     visitor.get("/sign-in").is(200, "Sign in").says("<strong>alice</strong>");
-    // The link is for one account, whatever the form says.
+    // The link is for one account, also where the form names another one.
     enrol(&site.admin(), "bob");
     let code = bypass(&site, "bob");
     visitor

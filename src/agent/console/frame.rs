@@ -18,7 +18,7 @@ pub(super) struct Frame {
     pub(super) back: String,
     /// The outcome of the request before.
     pub(super) news: Option<String>,
-    /// What was wrong with the form, in the order of its fields.
+    /// Faults of the form, in the order of its fields.
     pub(super) problems: Vec<Trouble>,
 }
 

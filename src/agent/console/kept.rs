@@ -182,7 +182,7 @@ async fn opened(state: &State, kept: Kept) -> Result<Option<Session>, Error> {
                 Some(AnyContext::Mfa(context)) => {
                     Standing::Proved(Box::new(Proved { signed, context }))
                 }
-                // What ended the context has ended the session.
+                // The end of a context is the end of its session.
                 _ => return Ok(None),
             }
         }

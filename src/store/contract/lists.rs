@@ -154,7 +154,7 @@ pub async fn devices_are_listed_by_serial_number(store: Arc<dyn Store>) {
     }
 }
 
-/// Neither consumed nor expired ones, in the order of their ids, by pages.
+/// Items that are still usable, in the order of their ids, by pages.
 pub async fn single_use_items_are_listed_by_kind_and_account(store: Arc<dyn Store>) {
     let item = |id: &str, account: &str, kind, lasts: u64| SingleUse {
         id: id.to_owned(),
