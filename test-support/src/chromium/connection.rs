@@ -74,7 +74,7 @@ impl Connection {
     /// A command to the browser, or to a page of it, and its result.
     #[track_caller]
     pub(super) fn call(&self, page: Option<&str>, method: &str, parameters: &Value) -> Value {
-        self.try_call(page, method, parameters)
+        self.try_call(page, method, parameters, PATIENCE)
             .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
@@ -83,14 +83,15 @@ impl Connection {
         page: Option<&str>,
         method: &str,
         parameters: &Value,
+        patience: Duration,
     ) -> Result<Value, String> {
         let id = self.sent.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = channel();
         self.waiting.lock().unwrap().insert(id, sender);
         self.send(id, page, method, parameters)?;
-        let answer = receiver.recv_timeout(PATIENCE);
+        let answer = receiver.recv_timeout(patience);
         self.waiting.lock().unwrap().remove(&id);
-        let mut answer = answer.map_err(|_| "the browser does not answer".to_owned())?;
+        let mut answer = answer.map_err(|_| UNANSWERED.to_owned())?;
         match answer.get("error") {
             Some(error) => Err(error.to_string()),
             None => Ok(answer["result"].take()),
@@ -193,7 +194,14 @@ impl Session {
     }
 
     pub(super) fn call(&self, method: &str, parameters: &Value) -> Result<Value, String> {
-        self.connection.try_call(Some(&self.id), method, parameters)
+        self.connection.try_call(Some(&self.id), method, parameters, PATIENCE)
+    }
+
+    /// A command that changes nothing and may be sent again: the browser may drop one that meets
+    /// the exchange of the page for another. None if no answer comes.
+    pub(super) fn look(&self, method: &str, parameters: &Value) -> Option<Result<Value, String>> {
+        let answer = self.connection.try_call(Some(&self.id), method, parameters, GLANCE);
+        (answer.as_ref().err().map(String::as_str) != Some(UNANSWERED)).then_some(answer)
     }
 
     /// Number of pages that have loaded.
@@ -222,3 +230,8 @@ impl Drop for Session {
 
 /// Longest time that a command may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longest time that an answer to a look may take.
+const GLANCE: Duration = Duration::from_secs(5);
+
+const UNANSWERED: &str = "the browser does not answer";

@@ -191,20 +191,38 @@ impl Browser {
         role: &str,
         name: Option<&str>,
     ) -> Result<Vec<Control>, String> {
+        let deadline = Instant::now() + LONGEST;
+        loop {
+            if let Some(found) = self.look_for(within, role, name) {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "the browser does not say what is on the page");
+        }
+    }
+
+    /// None if the browser does not answer.
+    fn look_for(
+        &self,
+        within: Option<i64>,
+        role: &str,
+        name: Option<&str>,
+    ) -> Option<Result<Vec<Control>, String>> {
         let root = match within {
             Some(node) => node,
-            None => {
-                let document = self.page.call("DOM.getDocument", &json!({ "depth": 0 }))?;
-                document["root"]["backendNodeId"].as_i64().unwrap_or_default()
-            }
+            None => match self.page.look("DOM.getDocument", &json!({ "depth": 0 }))? {
+                Ok(document) => document["root"]["backendNodeId"].as_i64().unwrap_or_default(),
+                Err(error) => return Some(Err(error)),
+            },
         };
         let mut query = json!({ "backendNodeId": root, "role": role });
         if let Some(name) = name {
             query["accessibleName"] = name.into();
         }
-        let answer = self.page.call("Accessibility.queryAXTree", &query)?;
-        let nodes = answer["nodes"].as_array().cloned().unwrap_or_default();
-        Ok(nodes.iter().filter(|node| node["ignored"] != true).map(control_of).collect())
+        let found = self.page.look("Accessibility.queryAXTree", &query)?;
+        Some(found.map(|answer| {
+            let nodes = answer["nodes"].as_array().cloned().unwrap_or_default();
+            nodes.iter().filter(|node| node["ignored"] != true).map(control_of).collect()
+        }))
     }
 
     /// Fails if something else covers the control there: a person could not click it.

@@ -196,7 +196,12 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let context = json!({ "browserContextId": self.context });
         // A browser that is gone has no contexts.
-        let _ = self.page.connection().try_call(None, "Target.disposeBrowserContext", &context);
+        let _ = self.page.connection().try_call(
+            None,
+            "Target.disposeBrowserContext",
+            &context,
+            LONGEST,
+        );
     }
 }
 
