@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use test_support::keyring::{enrol, keys_of};
-use test_support::world::{Held, World, both};
-use twostep::device::{DeviceState, MfaKind};
+use test_support::world::{Held, World, both, refused};
+use twostep::device::{DeviceState, MfaKind, Refusal};
 use twostep::id::SerialNumber;
 use twostep::otp::{Totp, Window};
 use twostep::testing::SimulatedSecurityKey;
@@ -146,6 +146,28 @@ async fn a_generated_device_expires_audited_and_a_given_one_stays() {
         .await
         .unwrap();
     assert!(world.verifier.store().verify_audit().await.unwrap().ok);
+}
+
+/// The agent's tidying comes once an hour: the row is still there.
+#[tokio::test]
+async fn a_generated_device_is_activated_within_a_day() {
+    for (age, outcome) in [(86_399, Ok(())), (86_400, Err(Refusal::NotActive))] {
+        let world = World::new();
+        let added = world.verifier.add(page("alice"), &Authority::Admin).await.unwrap();
+        let (serial, seed) = (added.device.serial, added.seed.unwrap());
+        let held = Held { serial, seed, ..Held::new("alice") };
+        world.pass(age);
+        let pair = held.pair(world.now());
+        let activated = world
+            .verifier
+            .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
+            .await;
+        let seen = match activated {
+            Ok(_) => Ok(()),
+            refused_pair => Err(refused(refused_pair)),
+        };
+        assert_eq!(seen, outcome, "after {age} s");
+    }
 }
 
 #[tokio::test]
