@@ -2,7 +2,7 @@
 //!
 //! twostep verifies one-time codes, recovery codes and security keys against a store, and turns
 //! each proof into a signed session context, which any service validates offline. A program that
-//! embeds it needs six things:
+//! embeds it needs some of these:
 //!
 //! | to | use | feature |
 //! |---|---|---|
@@ -12,12 +12,14 @@
 //! | validate contexts | [`session::Validator`] | `validator` |
 //! | demand MFA in axum and tower | [`guard::MfaGuard`], [`guard::MfaPresent`] | `guard` |
 //! | say how strong and how recent a proof must be | [`policy::Policy`] | `policy` |
+//! | evaluate policies in the language of AWS | [`aws::document`] | `aws-policy` |
 //! | use an agent instead of a store | [`client::Client`] | `client` |
 //!
 //! Security keys take two more: [`verifier::SecurityKeys`] judges their answers (`webauthn`), and
 //! [`usb`] talks to keys on this machine. The other modules carry these: [`otp`] and [`webauthn`]
 //! are the protocols, [`device`] is the state of one device, [`testing`] has test doubles, and
-//! [`agent`] and [`cli`] are the program.
+//! [`agent`] and [`cli`] are the program. [`aws`] is the side of AWS's clients: it verifies and
+//! makes the signatures of their requests (`sigv4`).
 //!
 //! A feature gates whole modules; none changes the behaviour of another. Without any feature the
 //! crate contains one-time codes alone. README.md is the guide for operators and users.
@@ -67,6 +69,9 @@ pub mod session;
 
 #[cfg(feature = "policy")]
 pub mod policy;
+
+#[cfg(any(feature = "aws-policy", feature = "sigv4"))]
+pub mod aws;
 
 #[cfg(feature = "agent")]
 pub mod fleet;

@@ -1,6 +1,7 @@
 //! The agent as a process: its HTTP interface, its sockets, its security keys, its callers.
 
 mod api;
+mod aws_wire;
 mod browser;
 mod config;
 mod console;

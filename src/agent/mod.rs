@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod api;
+mod aws;
 pub mod config;
 #[cfg(feature = "console")]
 mod console;
@@ -22,6 +23,7 @@ mod metrics;
 mod net;
 mod opened;
 mod operations;
+mod plane;
 pub(crate) mod private;
 mod problem;
 mod program;
@@ -170,6 +172,7 @@ async fn work(
         agent: around(api::router(Arc::clone(state)), Face::Api),
         verify: around(api::to_verify(Arc::clone(state)), Face::Api),
         console: console_pages(state, around),
+        aws: aws::surrounded(Arc::clone(state), around),
     };
     let mut tasks = vec![
         tokio::spawn(housekeeping::run(Arc::clone(state))),

@@ -176,6 +176,7 @@ impl From<Denied> for Problem {
             Denied::Forbidden(_) => Problem::forbidden(detail),
             Denied::NotFound(what) => Problem::not_found(what),
             Denied::BadInput(_) => Problem::bad_input(detail),
+            Denied::LimitExceeded(_) => Problem::new(ProblemCode::LimitExceeded, detail),
             Denied::TooFast(wait) => Problem::too_fast(wait),
             Denied::DiagnosesSpent(wait) => {
                 Problem::new(ProblemCode::Throttled, detail).retry_after(whole_seconds(wait))

@@ -28,16 +28,27 @@ impl<K: Clone + Eq + Hash> Shares<K> {
 
     /// Waits for a permit of this key.
     pub(crate) async fn take(&self, key: K) -> Share<K> {
+        // Held before it is awaited, so that a caller who gives up leaves nothing behind.
+        let (mut share, permits) = self.wanted(key);
+        // The semaphore is never closed.
+        share.permit = permits.acquire_owned().await.ok();
+        share
+    }
+
+    /// A permit of this key, if one is free; none that another waiter comes before.
+    pub(crate) fn take_at_once(&self, key: K) -> Option<Share<K>> {
+        let (mut share, permits) = self.wanted(key);
+        share.permit = Some(permits.try_acquire_owned().ok()?);
+        Some(share)
+    }
+
+    fn wanted(&self, key: K) -> (Share<K>, Arc<Semaphore>) {
         let permits = {
             let mut known = lock(&self.known);
             let new = || Arc::new(Semaphore::new(self.each));
             Arc::clone(known.entry(key.clone()).or_insert_with(new))
         };
-        // Held before it is awaited, so that a caller who gives up leaves nothing behind.
-        let mut share = Share { known: Arc::clone(&self.known), key, permit: None };
-        // The semaphore is never closed.
-        share.permit = permits.acquire_owned().await.ok();
-        share
+        (Share { known: Arc::clone(&self.known), key, permit: None }, permits)
     }
 }
 
@@ -73,6 +84,10 @@ mod tests {
         let other = timeout(second, shares.take("b")).await.unwrap();
         held.pop();
         held.push(timeout(second, shares.take("a")).await.unwrap());
+        assert!(shares.take_at_once("a").is_none());
+        drop(held);
+        held = shares.take_at_once("a").into_iter().collect();
+        assert_eq!(held.len(), 1);
         drop((held, other));
         assert!(lock(&shares.known).is_empty());
     }

@@ -12,6 +12,7 @@ use crate::agent::local::Local;
 use crate::agent::log::Lossy;
 use crate::agent::metrics::Metrics;
 use crate::agent::opened::{Opened, private_folder};
+use crate::agent::plane::Plane;
 use crate::agent::state::State;
 use crate::agent::stop::Stop;
 use crate::session::{Introspector, Issuer, Lifetime, RevocationFeed, SigningAlgorithm};
@@ -43,6 +44,7 @@ pub(super) async fn open(
     let fleet = Arc::new(Fleet::default());
     let metrics = Arc::new(Metrics::new(verifier.clone(), log, Arc::clone(&fleet)));
     metrics.probed(&verifier.ready().await);
+    let plane = Plane::new(&config, &verifier).map_err(not_configured)?;
     let (config, stop) = (Arc::new(config), Stop::new());
     let state = State {
         keys: SecurityKeys::new(verifier.clone(), relying_party),
@@ -56,6 +58,7 @@ pub(super) async fn open(
         accounts,
         issuer,
         metrics,
+        plane,
         fleet,
         stop,
     };

@@ -10,6 +10,7 @@ use crate::agent::config::Config;
 use crate::agent::fleet::Fleet;
 use crate::agent::local::Local;
 use crate::agent::metrics::Metrics;
+use crate::agent::plane::Plane;
 use crate::agent::stop::{Stop, Why};
 use crate::session::{Introspector, Issuer, RevocationFeed};
 use crate::store;
@@ -32,6 +33,8 @@ pub(crate) struct State {
     pub(crate) callers: Callers,
     pub(crate) local: Local,
     pub(crate) metrics: Arc<Metrics>,
+    /// The AWS account.
+    pub(crate) plane: Plane,
     /// The fleet of tokens, and the watch over it.
     pub(crate) fleet: Arc<Fleet>,
     /// Ends the agent: `stop.now(Why::Failed(…))`.

@@ -73,7 +73,9 @@ impl Audit {
                 .map(|(report, covered)| verified(report.into()).note(covered)),
             Audit::Verify { store: Some(path), key, .. } => {
                 if let Some(options) = database::named(Some(path))? {
-                    return Ok(verified(database::look(options).await?.audit.into()));
+                    return Ok(verified(
+                        database::look(options, key.as_deref()).await?.audit.into(),
+                    ));
                 }
                 let found = store::look(path, key.as_deref())?;
                 let unreadable = || {

@@ -52,6 +52,7 @@ struct End<'c> {
 enum Known {
     Accounts,
     Serials,
+    AccessKeys,
     ApiKeys,
     Links,
     SigningKeys,
@@ -184,6 +185,7 @@ impl<'c> End<'c> {
             ("account", _) => Some(Known::Accounts),
             ("serial", _) => Some(Known::Serials),
             ("kid", _) => Some(Known::SigningKeys),
+            ("id", "activate" | "deactivate" | "delete") => Some(Known::AccessKeys),
             ("id", "revoke") => Some(Known::ApiKeys),
             ("id", "withdraw") => Some(Known::Links),
             _ => None,
@@ -218,6 +220,10 @@ async fn names(client: &Client, known: Known, account: Option<&AccountId>) -> Ve
             .all_devices(account, None)
             .await
             .map(|devices| devices.iter().map(|device| device.serial.to_string()).collect()),
+        Known::AccessKeys => client
+            .access_keys()
+            .await
+            .map(|keys| keys.access_keys.iter().map(|key| key.access_key_id.clone()).collect()),
         Known::ApiKeys => client
             .api_keys()
             .await

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::agent::config::{Config, StoreUrl};
 use crate::cli::output::{Exit, Failure, Report};
-use crate::cli::words;
+use crate::cli::{keyring, words};
 use crate::store::postgres::{self, CheckReport};
 use crate::store::{ConnectError, PostgresOptions, Restore, Restored};
 
@@ -42,16 +42,27 @@ pub(super) async fn restore(
     })
 }
 
-/// Reads the whole store.
-pub(super) async fn look(options: PostgresOptions) -> Result<CheckReport, Failure> {
-    let found = postgres::check(options).await;
-    found.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))
+/// Reads the whole store, and compares its rows with their tags if its sealing keys are found.
+pub(super) async fn look(
+    options: PostgresOptions,
+    key: Option<&Path>,
+) -> Result<CheckReport, Failure> {
+    let (place, keyring) = (options.place(), keyring::named(None, key)?);
+    let found = postgres::check(options, keyring.as_ref()).await;
+    let found = found.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
+    match key {
+        Some(_) if found.wrong_keys => {
+            let wrong = format!("{place}: these are not its sealing keys");
+            Err(Failure::new(Exit::Refused, wrong))
+        }
+        _ => Ok(found),
+    }
 }
 
 /// The report of `store check`.
-pub(super) async fn check(options: PostgresOptions) -> Result<Report, Failure> {
+pub(super) async fn check(options: PostgresOptions, key: Option<&Path>) -> Result<Report, Failure> {
     let place = options.place();
-    let found = look(options).await?;
+    let found = look(options, key).await?;
     let mut text = format!(
         "{place}: {}, {}\n",
         words::count(found.accounts, "account"),

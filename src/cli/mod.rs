@@ -4,6 +4,7 @@
 //! document. Prompts and notes go to standard error. Codes and secrets come from a prompt or from
 //! standard input, never from an argument.
 
+mod access_key;
 mod account;
 mod agent;
 mod api_key;
@@ -24,6 +25,7 @@ mod factors;
 mod fleet;
 mod kept;
 mod key;
+mod keyring;
 mod known;
 mod links;
 mod login;
@@ -53,7 +55,7 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime;
 
 use crate::cli::console::Global;
@@ -97,6 +99,8 @@ enum Command {
     #[command(subcommand)]
     Console(links::Links),
     #[command(subcommand)]
+    AccessKey(access_key::AccessKey),
+    #[command(subcommand)]
     ApiKey(api_key::ApiKey),
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -115,12 +119,14 @@ enum Command {
 
 /// Runs the program with the arguments it was started with.
 pub fn run() -> ExitCode {
+    // Codes, seeds and passphrases pass through every other command. Programs that it starts have
+    // core dumps again.
+    let _ = nix::sys::prctl::set_dumpable(false);
     if completions::answered() {
         return ExitCode::SUCCESS;
     }
     let colour = Colour::of_the_arguments().choose();
-    let parsed = tree::shown(Program::command()).color(colour).try_get_matches();
-    let program = match parsed.and_then(|matches| Program::from_arg_matches(&matches)) {
+    let program = match matches(colour).and_then(|matches| Program::from_arg_matches(&matches)) {
         Ok(program) => program,
         Err(error) => return output::usage(&error),
     };
@@ -140,6 +146,13 @@ pub fn run() -> ExitCode {
     } else {
         output::finish_soon(result, json, quiet)
     }
+}
+
+/// Help is laid out only where the arguments do not name a command that can be run: that takes as
+/// long as all the rest of a start.
+fn matches(colour: ColorChoice) -> clap::error::Result<ArgMatches> {
+    let plain = Program::command().color(colour).try_get_matches();
+    plain.or_else(|_| tree::shown(Program::command()).color(colour).try_get_matches())
 }
 
 fn perform(program: Program) -> Result<Report, Failure> {
@@ -174,6 +187,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Key(key) => key.run(global).await,
         Command::Session(session) => session.run(&global.open()?).await,
         Command::Console(links) => links.run(&global.open()?).await,
+        Command::AccessKey(access_key) => access_key.run(&global.open()?).await,
         Command::ApiKey(api_key) => api_key.run(&global.open()?).await,
         Command::Audit(audit) => {
             let json = global.json();

@@ -11,12 +11,12 @@ use crate::cli::console::Console;
 use crate::cli::meant::Meant;
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
-use crate::cli::{database, exported, words};
+use crate::cli::{database, exported, keyring, words};
 use crate::device::Leads;
 use crate::id::CallerId;
 use crate::store;
 use crate::store::sqlite::CheckReport;
-use crate::store::{Keyring, OpenError, ReadLog, Repeated, Restored, sqlite};
+use crate::store::{OpenError, ReadLog, Repeated, Restored, sqlite};
 use crate::time::{Clock, SystemClock};
 
 /// Back up the store, restore a backup, see whether a store is sound
@@ -100,7 +100,7 @@ impl Store {
             Store::Backup { to, keep } => backup(console, to.as_deref(), *keep).await,
             Store::Restore(wanted) => wanted.run(console).await,
             Store::Check { path, key } => match database::named(path.as_deref())? {
-                Some(options) => database::check(options).await,
+                Some(options) => database::check(options, key.as_deref()).await,
                 None => check(path.as_deref(), key.as_deref()),
             },
         }
@@ -153,7 +153,7 @@ impl Restore {
             .sure(&format!("{shown} becomes a store of its own, and spends old codes"))?;
         let caller = CallerId::new(format!("uid:{}", Uid::effective()));
         let leads = if self.none_ahead { Leads::Owners } else { Leads::Unknown };
-        let keyring = keyring(path, self.key.as_deref())?;
+        let keyring = keyring::named(Some(path), self.key.as_deref())?;
         let mut rows = self.audit.as_deref().map(exported::rows).transpose()?;
         let mut wanted = store::Restore {
             now: SystemClock.read().wall,
@@ -307,7 +307,7 @@ fn check(path: Option<&Path>, key: Option<&Path>) -> Result<Report, Failure> {
 
 /// Looks at a store that no agent holds.
 pub(super) fn look(path: &Path, key: Option<&Path>) -> Result<CheckReport, Failure> {
-    let keyring = keyring(path, key)?;
+    let keyring = keyring::named(Some(path), key)?;
     let report = sqlite::alone(path)
         .and_then(|alone| alone.check(keyring.as_ref()))
         .map_err(|error| refused(error, path))?;
@@ -317,20 +317,6 @@ pub(super) fn look(path: &Path, key: Option<&Path>) -> Result<CheckReport, Failu
         }
         _ => Ok(report),
     }
-}
-
-/// The sealing keys in this file; or those beside the store and those that an agent of this user
-/// would use, as far as they can be read.
-fn keyring(store: &Path, key: Option<&Path>) -> Result<Option<Keyring>, Failure> {
-    if let Some(path) = key {
-        let named = Keyring::from_file(path).map(Some);
-        return named.map_err(|error| Failure::bad_input(error.to_string()));
-    }
-    let configured = Config::load(None).ok().map(|config| config.key_file());
-    let beside = store.with_file_name("sealing.key");
-    let found = [Some(beside), configured].into_iter().flatten();
-    let found = found.filter_map(|path| Keyring::from_file(path).ok());
-    Ok(found.reduce(|keys, others| keys.and(&others)))
 }
 
 /// The store that an agent of this user would serve from.

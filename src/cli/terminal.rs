@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
@@ -43,8 +43,7 @@ pub(super) fn unseen(prompt: &str) -> io::Result<Zeroizing<String>> {
             let hidden = Hidden::on(stdin.as_fd())?;
             let came = signals.or_input(hidden.terminal)?;
             if came.is_none() {
-                let mut line = Zeroizing::new(String::with_capacity(256));
-                stdin.lock().read_line(&mut line)?;
+                let line = typed(hidden.terminal)?;
                 drop(hidden);
                 say("\n");
                 return Ok(line);
@@ -60,6 +59,23 @@ pub(super) fn unseen(prompt: &str) -> io::Result<Zeroizing<String>> {
             return Err(io::ErrorKind::Interrupted.into());
         }
     }
+}
+
+/// A line of the terminal, byte by byte: a buffer of the standard library's would keep a copy.
+fn typed(terminal: BorrowedFd<'_>) -> io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_LINE));
+    let mut byte = Zeroizing::new([0]);
+    while line.len() < LONGEST_LINE && line.last() != Some(&b'\n') {
+        match nix::unistd::read(terminal, &mut byte[..]) {
+            Ok(0) => break,
+            Ok(_) => line.push(byte[0]),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let text = std::str::from_utf8(&line);
+    let text = text.map_err(|_| io::Error::other("what was typed is no text"))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// A terminal that shows nothing of what is typed.
@@ -134,6 +150,9 @@ impl Drop for Signals {
         let _ = self.held.thread_unblock();
     }
 }
+
+/// A terminal hands on no longer lines (termios(3), canonical mode).
+const LONGEST_LINE: usize = 4_096;
 
 const HELD: [Signal; 9] = [
     Signal::SIGINT,

@@ -11,7 +11,10 @@ use crate::cli::page::{self, Page};
 const GROUPS: [(&str, &[&str]); 5] = [
     ("To sign in", &["login", "whoami", "logout", "run", "session", "key"]),
     ("To look after devices and accounts", &["device", "account", "console", "fleet", "audit"]),
-    ("To run the agent", &["agent", "config", "doctor", "store", "clock", "api-key", "pam-check"]),
+    (
+        "To run the agent",
+        &["agent", "config", "doctor", "store", "clock", "api-key", "access-key", "pam-check"],
+    ),
     ("To protect a service", &["policy"]),
     ("To learn more", &["demo", "simulate", "man", "completions", "help"]),
 ];

@@ -4,8 +4,8 @@ use crate::client::{Client, Error, pages};
 use crate::device::DeviceState;
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::wire::{
-    CreateDevice, CreatedDevice, Device, Devices, Diagnosis, ListDevices, Rename, Resynced,
-    TwoCodes,
+    ActivateDevice, CreateDevice, CreatedDevice, Device, Devices, Diagnosis, ListDevices, Rename,
+    Resynced, TwoCodes,
 };
 
 impl Client {
@@ -81,9 +81,20 @@ impl Client {
         serial: &SerialNumber,
         codes: [&str; 2],
     ) -> Result<Device, Error> {
-        let codes = TwoCodes::new(codes);
+        self.activate_device_for(serial, &ActivateDevice::new(codes)).await
+    }
+
+    /// Activates a device, or gives one in stock to the account that is named.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn activate_device_for(
+        &self,
+        serial: &SerialNumber,
+        body: &ActivateDevice,
+    ) -> Result<Device, Error> {
         self.post(&["v1", "devices", serial.as_str(), "activate"])
-            .json(&codes)?
+            .json(body)?
             .read()
             .await
     }

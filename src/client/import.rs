@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use zeroize::Zeroizing;
 
 use crate::client::{Client, Error, call, sensitive};
 use crate::http::{Bounds, Upload};
@@ -46,7 +47,8 @@ impl Client {
             [("x-twostep-import-key", &file.key), ("x-twostep-import-passphrase", &file.passphrase)]
         {
             if let Some(secret) = secret {
-                head.headers.insert(name, sensitive(&STANDARD.encode(secret.expose()))?);
+                head.headers
+                    .insert(name, sensitive(&Zeroizing::new(STANDARD.encode(secret.expose())))?);
             }
         }
         let upload = Upload::new(file.bytes.clone(), Arc::clone(&file.sent));

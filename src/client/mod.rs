@@ -4,6 +4,7 @@
 //! A judged code is spent, even if its answer is lost. Requests that could judge one are never sent
 //! twice; requests that only read may be sent again. See [`Client::trying`].
 
+mod access_keys;
 mod account;
 mod call;
 mod console;
@@ -31,8 +32,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
+use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
 
 use crate::http;
 use crate::http::{Connection, Endpoint};
@@ -198,7 +201,9 @@ impl fmt::Debug for Observer {
 
 /// A header value that `Debug` redacts.
 fn sensitive(text: &str) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::from_str(text)
+    // Wiped with the last copy of the value.
+    let bytes = Bytes::from_owner(Zeroizing::new(text.as_bytes().to_vec()));
+    let mut value = HeaderValue::from_maybe_shared(bytes)
         .map_err(|_| Error::Malformed("this key or token cannot be sent".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)

@@ -33,10 +33,27 @@ impl Device {
         }
     }
 
-    /// The device once an administrator gave it to an account: two consecutive codes activate it.
+    /// The device once it was given to an account: two consecutive codes activate it. One that was
+    /// in use before is disabled, not pending, for what it consumed must not be forgotten.
     #[must_use]
     pub fn assigned(self, account: AccountId, added: Added) -> Device {
-        Device { account: Some(account), state: DeviceState::Pending, added, ..self }
+        let was_used = self.activated_at.is_some();
+        let state = if was_used { DeviceState::Disabled } else { DeviceState::Pending };
+        Device { account: Some(account), state, added, ..self }
+    }
+
+    /// The device once it has no account any more. Its consumed codes stay consumed, its clock or
+    /// counter stays known, and its contexts are revoked.
+    #[must_use]
+    pub fn taken_back(&self, now: UnixTime) -> Device {
+        Device {
+            account: None,
+            name: None,
+            state: DeviceState::Unassigned,
+            throttle: Throttle::default(),
+            ..self.clone()
+        }
+        .with_sessions_revoked(now)
     }
 
     /// The device after a restore at that time, which may have put it back in stock: what was

@@ -11,8 +11,9 @@ pub(crate) use characters::{is_dash, is_invisible, narrow};
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An account, the owner of devices. Opaque to twostep: 1 to 256 bytes of printable text without
 /// white space at its ends.
@@ -26,30 +27,31 @@ use serde::{Deserialize, Serialize};
 ///
 /// [`FromStr`] is for names from outside. Stored names are read by [`AccountId::existing`], and by
 /// `Deserialize`: names from before a stricter rule can still be listed and removed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "Existing", into = "String")]
-pub struct AccountId(String);
+///
+/// Clones share one text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "Existing")]
+pub struct AccountId(Arc<str>);
 
 /// The public handle of a device, printed on a hardware token and generated for others.
 ///
 /// 1 to 256 characters of `[A-Za-z0-9_+=/:,.@-]`, those of `SerialNumber` in AWS IAM; labels of six
 /// digits are common.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SerialNumber(String);
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SerialNumber(Arc<str>);
 
 /// A person's name for a device: 1 to 128 printable characters without white space at its ends.
 ///
 /// Stored names are read leniently, as with [`AccountId`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Existing", into = "String")]
-pub struct DeviceName(String);
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Existing")]
+pub struct DeviceName(Arc<str>);
 
 /// A caller of the agent: `uid:1000`, `key:3f…`. Pair allowances and rate limits are counted per
 /// caller.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CallerId(String);
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallerId(Arc<str>);
 
 /// A person's browser or address, as a service vouches for it: 1 to 256 visible ASCII characters.
 ///
@@ -81,7 +83,7 @@ impl AccountId {
         let fits = (1..=256).contains(&text.len())
             && text.trim() == text
             && !text.contains(char::is_control);
-        if fits { Ok(AccountId(text.to_owned())) } else { Err(BadName::new(ACCOUNT, text)) }
+        if fits { Ok(AccountId(text.into())) } else { Err(BadName::new(ACCOUNT, text)) }
     }
 
     /// The account's name.
@@ -106,7 +108,7 @@ impl DeviceName {
 
 impl CallerId {
     /// Names a caller by its user id or the id of its API key.
-    pub fn new(caller: impl Into<String>) -> CallerId {
+    pub fn new(caller: impl Into<Arc<str>>) -> CallerId {
         CallerId(caller.into())
     }
 
@@ -158,7 +160,7 @@ impl FromStr for SerialNumber {
                 found,
             });
         }
-        Ok(SerialNumber(text.to_owned()))
+        Ok(SerialNumber(text.into()))
     }
 }
 
@@ -178,7 +180,7 @@ impl DeviceName {
         let fits = (1..=128).contains(&text.chars().count())
             && text.trim() == text
             && !text.contains(char::is_control);
-        if fits { Ok(DeviceName(text.to_owned())) } else { Err(BadName::new(NAME, text)) }
+        if fits { Ok(DeviceName(text.into())) } else { Err(BadName::new(NAME, text)) }
     }
 }
 
@@ -216,13 +218,7 @@ macro_rules! string_conversions {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                name.0.as_ref().to_owned()
             }
         }
     )*};
@@ -230,16 +226,34 @@ macro_rules! string_conversions {
 
 string_conversions!(AccountId, SerialNumber, DeviceName);
 
+macro_rules! written_as_text {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    )*};
+}
+
+written_as_text!(AccountId, SerialNumber, DeviceName, CallerId);
+
+impl<'de> Deserialize<'de> for CallerId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CallerId, D::Error> {
+        String::deserialize(deserializer).map(CallerId::new)
+    }
+}
+
 /// So that a set of serial numbers can be asked for a text.
 impl Borrow<str> for SerialNumber {
     fn borrow(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Display for CallerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,22 +1,31 @@
 //! Introspection: validity of a context by the store, which knows all revocations.
 
-use crate::session::{AnyContext, Common, Issuer, MfaKind, SessionContext, SignedContext};
+use std::sync::Arc;
+
+use crate::session::signing::Cached;
+use crate::session::token_cache::TokenCache;
+use crate::session::{
+    AnyContext, Common, Issuer, MfaKind, SessionContext, SignedContext, Validator,
+};
 use crate::store::AccountSnapshot;
 use crate::time::UnixTime;
 use crate::verifier::{Error, FreshMfa, Verifier};
 
-/// Validates contexts of one issuer by the store, including revocations that no list has yet. No
-/// answer comes from a cache.
+/// Validates contexts of one issuer by the store, including revocations that no list has yet.
+///
+/// Memory answers nothing that can change: only that the signature of a token was verified before,
+/// with a key that is still among the issuer's. Clones share that memory.
 #[derive(Clone)]
 pub struct Introspector {
     issuer: Issuer,
     verifier: Verifier,
+    verified: Arc<TokenCache>,
 }
 
 impl Introspector {
     /// An introspector of this issuer's contexts.
     pub fn new(issuer: Issuer, verifier: Verifier) -> Introspector {
-        Introspector { issuer, verifier }
+        Introspector { issuer, verifier, verified: Arc::new(TokenCache::new(VERIFIED)) }
     }
 
     /// The context, if it is valid for `audience` and alive.
@@ -89,7 +98,7 @@ impl Introspector {
     ) -> Result<Option<(AnyContext, AccountSnapshot)>, Error> {
         let now = self.verifier.now().await?;
         let Some(keys) = self.issuer.last_keys() else { return Ok(None) };
-        let validator = self.issuer.validator_by(&keys, audience).remembering(0);
+        let validator = self.validator_by(&keys, audience);
         let Ok(context) = validator.validate_any_at(signed, now) else { return Ok(None) };
         let seen = self.verifier.store().account(&context.common().account).await?;
         Ok(seen
@@ -104,8 +113,12 @@ impl Introspector {
         audience: &str,
     ) -> Result<Option<AnyContext>, Error> {
         let now = self.verifier.now().await?;
-        let validator = self.issuer.validator(audience).await?.remembering(0);
-        Ok(validator.validate_any_at(signed, now).ok())
+        let keys = self.issuer.signer().await?;
+        Ok(self.validator_by(&keys, audience).validate_any_at(signed, now).ok())
+    }
+
+    fn validator_by(&self, keys: &Cached, audience: &str) -> Validator {
+        self.issuer.validator_by(keys, audience).sharing(&self.verified)
     }
 }
 
@@ -130,3 +143,6 @@ fn device_allows(seen: &AccountSnapshot, context: &SessionContext) -> bool {
 fn above(issued_at: UnixTime, mark: Option<UnixTime>) -> bool {
     mark.is_none_or(|mark| issued_at > mark)
 }
+
+/// The most tokens whose signatures are known: some megabytes.
+const VERIFIED: usize = 4_096;

@@ -91,6 +91,13 @@ impl Validator {
         Validator { cache: Arc::new(TokenCache::new(tokens)), ..self }
     }
 
+    /// Shares the memory of verified tokens with other validators. Each judges issuer, audience,
+    /// times and keys for itself.
+    #[cfg(feature = "session")]
+    pub(super) fn sharing(self, cache: &Arc<TokenCache>) -> Validator {
+        Validator { cache: Arc::clone(cache), ..self }
+    }
+
     /// The issuer whose contexts are read (`iss`).
     pub fn issuer(&self) -> &str {
         &self.issuer

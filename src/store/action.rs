@@ -47,6 +47,14 @@ macro_rules! actions {
 }
 
 actions! {
+    /// An access key was put into use again; the reason is its id.
+    AccessKeyActivated = "access_key.activated",
+    /// An access key was taken out of use; the reason is its id.
+    AccessKeyDeactivated = "access_key.deactivated",
+    /// An access key was deleted; the reason is its id.
+    AccessKeyDeleted = "access_key.deleted",
+    /// An access key was made; the reason is its id.
+    AccessKeyMade = "access_key.made",
     /// An account was removed, with all its devices.
     AccountRemoved = "account.removed",
     /// Wrong codes used up the account's budget: its codes are refused for an hour.

@@ -73,7 +73,8 @@ pub enum Write {
     /// Adds a device, which starts above all that removed devices with its serial number or its
     /// fingerprint had consumed ([`Device::above`]), and whose revision its serial number never had
     /// before. [`Conflict::SerialTaken`] or [`Conflict::FingerprintTaken`] if another device has
-    /// them, [`Conflict::Revision`] if its account is not there. A seed comes with a fingerprint.
+    /// them, [`Conflict::Revision`] if it has an account that is not there. A seed comes with a
+    /// fingerprint.
     InsertDevice {
         /// The device.
         device: Device,
@@ -116,9 +117,25 @@ pub enum Write {
         /// The seed, sealed for that account.
         seed: Option<Sealed>,
     },
+    /// Takes a device back from its account, if its revision is still `seen`. Up to when contexts
+    /// made with it are dead is kept beside the account, as for a removed device.
+    UnassignDevice {
+        /// The revision it was judged from.
+        seen: Revision,
+        /// The account that it has.
+        account: AccountId,
+        /// The device after the change, without an account.
+        device: Device,
+        /// The seed, sealed for no account.
+        seed: Option<Sealed>,
+    },
     /// Adds devices to an import, which begins with its first ones and ends when nothing was added
-    /// for an hour. No query sees them, and their serial numbers and fingerprints are taken:
-    /// [`Conflict::SerialTaken`], [`Conflict::FingerprintTaken`]. At most 500 at a time, and
+    /// for an hour. No query sees them, and their serial numbers and fingerprints are taken. They
+    /// are durable once the import is published, not before.
+    ///
+    /// [`Conflict::SerialTaken`] if another device has the serial number of one of them, capitals
+    /// aside, [`Conflict::FingerprintTaken`], and [`Conflict::Removed`] if a removed device with
+    /// the same serial number or fingerprint was in use. At most 500 at a time, and
     /// [`Conflict::Revision`] if the import is published or dropped.
     StageDevices {
         /// The import.
@@ -270,6 +287,8 @@ pub enum Conflict {
     SerialTaken,
     /// Another device has this seed, or this credential.
     FingerprintTaken,
+    /// A device that was removed had this serial number or this seed, and was in use.
+    Removed,
     /// The single-use item was consumed or has expired.
     Consumed,
 }

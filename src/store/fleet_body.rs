@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::device::{Added, DeviceState, TotpState};
+use crate::device::{Added, DeviceState, Throttle, TotpState};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::FleetDevice;
 use crate::time::UnixTime;
@@ -15,6 +15,7 @@ struct FleetBody {
     created_at: UnixTime,
     last_used_at: Option<UnixTime>,
     factor: FleetFactor,
+    throttle: Throttle,
     #[serde(default)]
     added: Added,
 }
@@ -37,6 +38,7 @@ pub(super) fn fleet_device(body: &str) -> Result<FleetDevice, serde_json::Error>
         clock,
         created_at: body.created_at,
         last_used_at: body.last_used_at,
+        throttle: body.throttle,
         added: body.added,
     })
 }

@@ -39,6 +39,8 @@ mod store_keys;
 #[cfg(feature = "sqlite")]
 mod stray;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod tag;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod taken;
 mod task;
 
@@ -55,6 +57,8 @@ pub use links::{AuditEnd, AuditEnds, ChainEnd, Links, hex};
 pub use open_error::OpenError;
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, PostgresOptions, PostgresStore};
+#[cfg(any(feature = "aws", feature = "postgres", feature = "sqlite"))]
+pub(crate) use records::value_of_access_key;
 pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, ListPlace, Marks, Resealable,
     Revision, RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SingleUseList,
@@ -79,7 +83,7 @@ pub use task::Task;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use crate::device::{Added, Device, DeviceState, MfaKind, Tombstone};
+use crate::device::{Added, Device, DeviceState, MfaKind, Throttle, Tombstone};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{ClockModel, Totp};
 use crate::time::UnixTime;
@@ -107,6 +111,12 @@ pub trait Store: Send + Sync {
     /// The default is for stores that only the agent can write to.
     fn unlock(&self, _keys: StoreKeys, _adoption: Option<Adoption>) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// The names of the store's pepper. A store that hands calls on to another one has those of
+    /// that one.
+    fn pepper_names(&self) -> PepperNames {
+        PepperNames::default()
     }
 
     /// Succeeds if a change would be kept now. A store whose last write failed tries another one,
@@ -293,6 +303,26 @@ pub(crate) const PEPPER: &str = "pepper of authenticated rows";
 /// The name of the pepper in a store of an earlier schema.
 pub(crate) const EARLIER_PEPPER: &str = "pepper";
 
+/// The name of the pepper in a database whose rows are authenticated. One where the audit log alone
+/// is has it under [`PEPPER`].
+#[cfg(feature = "postgres")]
+pub(crate) const TABLES_PEPPER: &str = "pepper of authenticated tables";
+
+/// The names of a store's pepper among its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PepperNames {
+    /// The name in a store whose rows are authenticated.
+    pub(crate) now: &'static str,
+    /// The name in one that is to be adopted.
+    pub(crate) earlier: &'static str,
+}
+
+impl Default for PepperNames {
+    fn default() -> PepperNames {
+        PepperNames { now: PEPPER, earlier: EARLIER_PEPPER }
+    }
+}
+
 /// Copies a store while it serves.
 #[cfg(feature = "sqlite")]
 pub trait Backup: Send + Sync {
@@ -377,6 +407,8 @@ pub struct FleetDevice {
     pub created_at: UnixTime,
     /// Time of its last accepted code.
     pub last_used_at: Option<UnixTime>,
+    /// Consecutive failures.
+    pub throttle: Throttle,
     /// Way of its addition.
     pub added: Added,
 }

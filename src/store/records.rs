@@ -210,6 +210,12 @@ pub struct ApiKeyRecord {
     pub created_at: UnixTime,
 }
 
+/// The name of the value that the secret of an access key is kept under.
+#[cfg(any(feature = "aws", feature = "postgres", feature = "sqlite"))]
+pub(crate) fn value_of_access_key(id: &str) -> String {
+    format!("aws key {id}")
+}
+
 /// A sealed secret and where it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resealable {
@@ -290,6 +296,17 @@ impl Account {
 }
 
 impl AccountSnapshot {
+    /// An account that a change is to create.
+    pub(crate) fn of_new(account: &AccountId, now: UnixTime) -> AccountSnapshot {
+        AccountSnapshot {
+            account: Account::new(account.clone(), now),
+            revision: Revision(0),
+            devices: Vec::new(),
+            control_version: 0,
+            store_time: None,
+        }
+    }
+
     /// The account's device with this serial number.
     pub fn device(&self, serial: &SerialNumber) -> Option<&Enrolled> {
         self.devices.iter().find(|enrolled| enrolled.device.serial == *serial)

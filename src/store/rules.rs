@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::device::{Device, DeviceState, Tombstone};
+use crate::id::AccountId;
 use crate::store::{Conflict, Fingerprint};
 use crate::time::UnixTime;
 
@@ -19,6 +20,18 @@ pub(super) fn inserted(
     })
 }
 
+/// The device as it is staged: as it is inserted, unless one of these removed devices was in use.
+pub(super) fn staged(
+    device: &Device,
+    fingerprints: &[Fingerprint],
+    tombstones: Vec<(Option<Fingerprint>, Tombstone)>,
+) -> Result<Device, Conflict> {
+    match tombstones.iter().any(|(_, tombstone)| tombstone.was_in_use()) {
+        true => Err(Conflict::Removed),
+        false => Ok(inserted(device, fingerprints, tombstones)),
+    }
+}
+
 /// Fails if `device` is not of `owner`: a device never changes hands.
 pub(super) fn keeps_its_owner(owner: &str, device: &Device) -> Result<(), Conflict> {
     if owner == device.owner() { Ok(()) } else { Err(Conflict::Revision) }
@@ -27,6 +40,11 @@ pub(super) fn keeps_its_owner(owner: &str, device: &Device) -> Result<(), Confli
 /// Fails if a device of `owner` cannot be assigned: it has an account already.
 pub(super) fn is_unassigned(owner: &str) -> Result<(), Conflict> {
     if owner.is_empty() { Ok(()) } else { Err(Conflict::Revision) }
+}
+
+/// Fails if a device of `owner` cannot be taken back from this account.
+pub(super) fn is_of(owner: &str, account: &AccountId) -> Result<(), Conflict> {
+    if owner == account.as_str() { Ok(()) } else { Err(Conflict::Revision) }
 }
 
 /// Fails if a device in this state may not be dropped without a tombstone: it may have been used.
@@ -91,7 +109,7 @@ fn active(state: DeviceState) -> i64 {
 pub(super) const STAGED_AT_ONCE: usize = 500;
 
 /// The most staged devices that are moved or deleted in one transaction.
-pub(super) const SETTLED_AT_ONCE: u32 = 200;
+pub(super) const SETTLED_AT_ONCE: u32 = 50;
 
 /// Seconds without a new device after which an import is abandoned.
 const ABANDONED_AFTER: u64 = 3_600;

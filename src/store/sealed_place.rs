@@ -29,6 +29,9 @@ pub enum SealedPlace {
         /// The time of the last restore, which ends all that began before.
         restored: Option<UnixTime>,
     },
+    /// The session token of temporary credentials, which their holder keeps. It is over before a
+    /// key that sealed it is thrown away, and is never sealed again.
+    SessionToken,
     /// The body of a single-use item. It is over before a key that sealed it is thrown away, and is
     /// never sealed again.
     Item {
@@ -53,6 +56,7 @@ impl SealedPlace {
                 restored_at = restored.map_or_else(String::new, |at| at.0.to_string());
                 vec!["ceremony", &restored_at]
             }
+            SealedPlace::SessionToken => vec!["session token"],
             SealedPlace::Item { id } => vec!["item", id],
         };
         let mut data = vec![format];

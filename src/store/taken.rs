@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::device::{Device, Leads};
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Account, AccountSnapshot, Action, Event, EventReason, Write};
+use crate::store::{
+    Account, AccountSnapshot, Action, Event, EventReason, Write, value_of_access_key,
+};
 use crate::time::UnixTime;
 
 /// Devices, accounts and keys that were taken away after a backup.
@@ -20,6 +22,7 @@ pub(super) struct TakenAway {
     /// Time-based devices that an administrator's pair found beyond the owner's window.
     found_ahead: BTreeSet<SerialNumber>,
     api_keys: BTreeSet<String>,
+    access_keys: BTreeSet<String>,
 }
 
 /// The loss of a device. The greater one stays.
@@ -63,6 +66,10 @@ impl TakenAway {
                 self.api_keys
                     .extend(event.reason.as_ref().map(EventReason::name).map(str::to_owned));
             }
+            (Action::AccessKeyDeactivated | Action::AccessKeyDeleted, _, _) => {
+                self.access_keys
+                    .extend(event.reason.as_ref().map(EventReason::name).map(str::to_owned));
+            }
             _ => {}
         }
     }
@@ -70,6 +77,13 @@ impl TakenAway {
     /// True if this API key was revoked.
     pub(super) fn revoked(&self, api_key: &str) -> bool {
         self.api_keys.contains(api_key)
+    }
+
+    /// The writes that take the secrets of access keys away that were deleted or taken out of use.
+    pub(super) fn access_keys(&self) -> impl Iterator<Item = Write> {
+        self.access_keys
+            .iter()
+            .map(|id| Write::DropValue { name: value_of_access_key(id) })
     }
 
     /// The accounts that must be protected, also where the backup does not know them.
@@ -125,5 +139,34 @@ impl TakenAway {
     fn lose(&mut self, serial: &SerialNumber, loss: Loss) {
         let known = self.devices.entry(serial.clone()).or_insert(loss);
         *known = loss.max(*known);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::CallerId;
+
+    #[test]
+    fn an_access_key_that_was_taken_away_loses_its_secret() {
+        let mut taken = TakenAway::default();
+        let by = CallerId::new("uid:0");
+        for (action, id) in [
+            (Action::AccessKeyMade, "AKIA1"),
+            (Action::AccessKeyDeleted, "AKIA2"),
+            (Action::AccessKeyDeactivated, "AKIA3"),
+            // A log takes away, and gives nothing back.
+            (Action::AccessKeyActivated, "AKIA3"),
+        ] {
+            taken.add(&Event::new(UnixTime(1), action, &by).reason(id));
+        }
+        let names: Vec<String> = taken
+            .access_keys()
+            .map(|write| match write {
+                Write::DropValue { name } => name,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(names, ["AKIA2", "AKIA3"].map(value_of_access_key));
     }
 }

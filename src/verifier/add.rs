@@ -14,6 +14,7 @@ use crate::store::{
 };
 use crate::time::UnixTime;
 use crate::verifier::decide::Judgement;
+use crate::verifier::seed::new_seed;
 use crate::verifier::{Authority, Error, Verifier};
 
 /// A device to be added.
@@ -83,11 +84,11 @@ struct Addition<'a> {
 }
 
 /// The secrets of a new device.
-struct Made {
-    factor: Factor,
-    seed: Option<Seed>,
+pub(super) struct Made {
+    pub(super) factor: Factor,
+    pub(super) seed: Option<Seed>,
     /// The seed was made here.
-    generated: bool,
+    pub(super) generated: bool,
     /// The codes of a new sheet.
     recovery_codes: Vec<RecoveryCode>,
 }
@@ -117,12 +118,9 @@ impl Verifier {
         authority: &Authority,
     ) -> Result<Added, Error> {
         let sealer = self.keys().await?;
-        let serial = match &new.serial {
-            Some(serial) => serial.clone(),
-            None => generated_serial(new.factor.word())?,
-        };
+        let serial = new.factor.serial(new.serial.as_ref())?;
         let (new, serial, sealer) = (&new, &serial, &sealer);
-        let clock = self.with_rate(clock, new).await?;
+        let clock = self.with_rate(clock, (&new.serial, &new.factor)).await?;
         let decided = self.decide(&new.account, |seen, now| async move {
             self.may_give(authority).await?;
             if let Some(seen) = &seen {
@@ -136,8 +134,12 @@ impl Verifier {
     }
 
     /// The facts with the rate of the batch, for a token that has a serial number of its own.
-    async fn with_rate(&self, clock: ClockFacts, new: &NewDevice) -> Result<ClockFacts, Error> {
-        match (&new.serial, &new.factor) {
+    pub(super) async fn with_rate(
+        &self,
+        clock: ClockFacts,
+        new: (&Option<SerialNumber>, &NewFactor),
+    ) -> Result<ClockFacts, Error> {
+        match new {
             (Some(serial), NewFactor::Totp { parameters, seed: Some(_) })
                 if clock.rate.is_none() =>
             {
@@ -156,7 +158,7 @@ impl Verifier {
         let &Addition { new, serial, now, .. } = addition;
         let devices = addition.devices();
         let voided = self.voided(new, devices)?;
-        let made = Made::new(&new.factor, sealer, &new.account)?;
+        let made = Made::new(&new.factor, sealer, Some(&new.account))?;
         let factor = addition.clock.given_to(made.factor, made.generated);
         let device = addition.device(factor, made.generated);
         let device = if made.generated { device } else { self.above_restore(device).await? };
@@ -174,15 +176,9 @@ impl Verifier {
             serial: old.device.serial.clone(),
             seen: old.revision,
         }));
-        let place = Sealer::seed_place(&device.serial, device.account.as_ref());
-        let seal = |seed: &Seed| sealer.keyring().seal(&place, seed.expose());
-        let fingerprints = made.seed.as_ref().map(|seed| sealer.fingerprints(seed));
-        writes.extend(fingerprints.iter().flat_map(Fingerprints::aliases));
-        writes.push(Write::InsertDevice {
-            device: device.clone(),
-            seed: made.seed.as_ref().map(seal).transpose()?,
-            fingerprint: fingerprints.map(|fingerprints| fingerprints.first),
-        });
+        let (aliases, insert) = insertion(sealer, &device, made.seed.as_ref())?;
+        writes.extend(aliases);
+        writes.push(insert);
 
         let about = |action, serial: &SerialNumber| {
             self.event(now, action).account(&new.account).serial(serial)
@@ -250,7 +246,7 @@ impl Verifier {
 
 impl ClockFacts {
     /// Refuses a setting in the future, later today excepted: of a day only its noon is known.
-    fn may_be_of(&self, factor: &NewFactor, now: UnixTime) -> Result<(), Error> {
+    pub(super) fn may_be_of(&self, factor: &NewFactor, now: UnixTime) -> Result<(), Error> {
         let bad = |why: &str| Err(Error::BadInput(why.to_owned()));
         match self.set_at {
             Some(_) if !matches!(factor, NewFactor::Totp { .. }) => {
@@ -264,7 +260,7 @@ impl ClockFacts {
     }
 
     /// The factor with the model that its clock begins with.
-    fn given_to(&self, factor: Factor, generated: bool) -> Factor {
+    pub(super) fn given_to(&self, factor: Factor, generated: bool) -> Factor {
         let Factor::Totp(totp) = factor else { return factor };
         let usual = if generated { RatePrior::APP } else { RatePrior::HARDWARE };
         let rate = self.rate.unwrap_or(usual);
@@ -304,6 +300,11 @@ impl Addition<'_> {
 }
 
 impl NewFactor {
+    /// The serial number that was given, or a generated one.
+    pub(super) fn serial(&self, given: Option<&SerialNumber>) -> Result<SerialNumber, Error> {
+        given.map_or_else(|| generated_serial(self.word()), |serial| Ok(serial.clone()))
+    }
+
     /// Prefix of a generated serial number.
     fn word(&self) -> &'static str {
         match self {
@@ -341,7 +342,11 @@ pub(super) fn present(account: &Account, now: UnixTime) -> Account {
 }
 
 impl Made {
-    fn new(new: &NewFactor, sealer: &Sealer, account: &AccountId) -> Result<Made, Error> {
+    pub(super) fn new(
+        new: &NewFactor,
+        sealer: &Sealer,
+        account: Option<&AccountId>,
+    ) -> Result<Made, Error> {
         match new {
             NewFactor::Totp { parameters, seed } => {
                 let state = TotpState { parameters: *parameters, ..TotpState::default() };
@@ -353,6 +358,9 @@ impl Made {
                 Made::with_seed(Factor::Hotp(state), seed.as_ref())
             }
             NewFactor::Recovery => {
+                let account = account.ok_or_else(|| {
+                    Error::BadInput("recovery codes belong to an account: name it".to_owned())
+                })?;
                 let codes: Vec<RecoveryCode> = (0..RECOVERY_CODES)
                     .map(|_| Ok(RecoveryCode::from_bits(*random::<10>()?)))
                     .collect::<Result<_, Error>>()?;
@@ -371,13 +379,28 @@ impl Made {
     fn with_seed(factor: Factor, given: Option<&Seed>) -> Result<Made, Error> {
         let (seed, generated) = match given {
             Some(seed) => (seed.clone(), false),
-            None => {
-                let seed = Seed::new(random::<SEED_BYTES>()?.to_vec());
-                (seed.expect("20 bytes are always a seed"), true)
-            }
+            None => (new_seed()?, true),
         };
         Ok(Made { factor, seed: Some(seed), generated, recovery_codes: Vec::new() })
     }
+}
+
+/// The writes that insert a device: what else its secret is known by, and the device.
+pub(super) fn insertion(
+    sealer: &Sealer,
+    device: &Device,
+    seed: Option<&Seed>,
+) -> Result<(Vec<Write>, Write), Error> {
+    let place = Sealer::seed_place(&device.serial, device.account.as_ref());
+    let seal = |seed: &Seed| sealer.keyring().seal(&place, seed.expose());
+    let fingerprints = seed.map(|seed| sealer.fingerprints(seed));
+    let aliases = fingerprints.iter().flat_map(Fingerprints::aliases).collect();
+    let insert = Write::InsertDevice {
+        device: device.clone(),
+        seed: seed.map(seal).transpose()?,
+        fingerprint: fingerprints.map(|fingerprints| fingerprints.first),
+    };
+    Ok((aliases, insert))
 }
 
 /// A serial number for a device that has none printed on it: 80 random bits.
@@ -386,9 +409,6 @@ pub(super) fn generated_serial(kind: &str) -> Result<SerialNumber, Error> {
     let serial = format!("{kind}-{bits}").parse();
     Ok(serial.expect("a word and 16 base32 letters are always a serial number"))
 }
-
-/// 160 bits, as RFC 4226 §4 (R6) recommends.
-const SEED_BYTES: usize = 20;
 
 /// Number of codes on a sheet.
 const RECOVERY_CODES: usize = 10;

@@ -7,7 +7,7 @@ use crate::id::{AccountId, SerialNumber};
 use crate::otp::Seed;
 use crate::secret::Secret;
 use crate::store::{
-    Action, Adoption, EARLIER_PEPPER, Fingerprint, Keyring, PEPPER, SealedPlace, Sealer, Write,
+    Action, Adoption, EARLIER_PEPPER, Fingerprint, Keyring, SealedPlace, Sealer, Write,
 };
 use crate::verifier::{Error, Verifier};
 
@@ -24,17 +24,22 @@ impl Verifier {
         keyring: &Keyring,
         pepper: &Secret,
     ) -> Result<Adoption, Error> {
-        let place = SealedPlace::Value { name: PEPPER.to_owned() };
+        let names = self.core.store.pepper_names();
+        let place = SealedPlace::Value { name: names.now.to_owned() };
         let value = keyring.seal(&place, pepper.expose())?.as_bytes().to_vec();
         let mut adoption = Adoption {
             at: self.core.clock.read().wall,
             caller: self.caller.clone(),
             writes: vec![
-                Write::InitValue { name: PEPPER.to_owned(), value },
-                Write::DropValue { name: EARLIER_PEPPER.to_owned() },
+                Write::InitValue { name: names.now.to_owned(), value },
+                Write::DropValue { name: names.earlier.to_owned() },
             ],
             audit: Vec::new(),
         };
+        // Fingerprints are of HMAC keys already if the audit log was authenticated.
+        if names.earlier != EARLIER_PEPPER {
+            return Ok(adoption);
+        }
         let sealer = Sealer::new(keyring.clone(), pepper.clone());
         let mut holders = BTreeMap::<Fingerprint, BTreeSet<Holder>>::new();
         for secret in self.core.store.sealed_under_other_keys([0; 8], u32::MAX).await? {

@@ -50,7 +50,7 @@ impl Verifier {
         self.decide_device(serial, Some(authority), |enrolled, now| {
             let tombstone = enrolled.device.tombstone(now);
             let write = Write::RemoveDevice { seen: enrolled.revision, tombstone };
-            (write, Action::DeviceRemoved, ())
+            Ok((write, Action::DeviceRemoved, ()))
         })
         .await
     }
@@ -65,18 +65,18 @@ impl Verifier {
         self.decide_device(serial, authority, |enrolled, now| {
             let device = change(&enrolled.device, now);
             let write = Write::UpdateDevice { seen: enrolled.revision, device: device.clone() };
-            (write, action.clone(), device)
+            Ok((write, action.clone(), device))
         })
         .await
     }
 
     /// Decides about one device: the write, the action to be audited, and the answer. The account
     /// is expected unchanged, for the authority was judged from it.
-    async fn decide_device<T>(
+    pub(super) async fn decide_device<T>(
         &self,
         serial: &SerialNumber,
         authority: Option<&Authority>,
-        change: impl Fn(&Enrolled, UnixTime) -> (Write, Action, T),
+        change: impl Fn(&Enrolled, UnixTime) -> Result<(Write, Action, T), Error>,
     ) -> Result<T, Error> {
         let account = self.owner(serial).await?;
         let (account, change) = (&account, &change);
@@ -86,7 +86,7 @@ impl Verifier {
             if let Some(authority) = authority {
                 self.may_change_devices(&seen, authority, now).await?;
             }
-            let (write, action, answer) = change(enrolled, now);
+            let (write, action, answer) = change(enrolled, now)?;
             let expect = Write::ExpectAccount { account: account.clone(), seen: seen.revision };
             let audit = vec![self.event(now, action).account(account).serial(serial)];
             // Only what revokes contexts has an authority, or needs room for a mark.

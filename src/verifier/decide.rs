@@ -145,6 +145,7 @@ impl Verifier {
                 Err(Error::AlreadyExists("another device has this serial number"))
             }
             Commit::Conflict(Conflict::FingerprintTaken) => Err(Error::AlreadyExists(SECRET_TAKEN)),
+            Commit::Conflict(Conflict::Removed) => Err(Error::AlreadyExists(WAS_REMOVED)),
             Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),
         }
     }
@@ -225,6 +226,8 @@ where
 
 pub(super) const SECRET_TAKEN: &str =
     "another device has this secret: a secret belongs to one device";
+
+const WAS_REMOVED: &str = "a removed device had this serial number or secret, and was in use";
 
 /// The most attempts at one decision, while other callers change the same thing.
 const TRIES: usize = 5;

@@ -95,13 +95,7 @@ impl Import {
     ) -> Result<Vec<Result<Imported, Problem>>, Error> {
         let mut imported = Vec::with_capacity(tokens.len());
         for token in tokens {
-            imported.push(match self.imported(token).await? {
-                Ok(imported) => match self.known(token, &imported.device).await? {
-                    Some(problem) => Err(problem),
-                    None => Ok(imported),
-                },
-                problem => problem,
-            });
+            imported.push(self.imported(token).await?);
         }
         if imported.iter().any(Result::is_err) {
             return Ok(imported);
@@ -118,9 +112,9 @@ impl Import {
         writes.push(Write::StageDevices { import: self.id, at: self.at, devices });
         match self.verifier.write(Change { account: None, writes, audit: Vec::new() }).await? {
             Commit::Committed(_) => self.staged = self.staged.saturating_add(count),
-            Commit::Conflict(Conflict::SerialTaken | Conflict::FingerprintTaken) => {
-                return self.blamed(tokens, imported).await;
-            }
+            Commit::Conflict(
+                Conflict::SerialTaken | Conflict::FingerprintTaken | Conflict::Removed,
+            ) => return self.blamed(tokens, imported).await,
             Commit::Conflict(_) => return Err(Error::Contended),
         }
         Ok(imported)
@@ -253,25 +247,15 @@ impl Import {
         imported: Vec<Result<Imported, Problem>>,
     ) -> Result<Vec<Result<Imported, Problem>>, Error> {
         let mut blamed = self.unless_taken(tokens, imported).await?;
-        // The rows of another import are seen by no question.
+        // The rows of another import are seen by no question: which token it is stays unknown.
         if blamed.iter().all(Result::is_ok)
             && let Some(first) = blamed.first_mut()
-            && let Some(token) = tokens.first()
         {
             let detail = "another import that is under way has a serial number or a secret of this \
                           file: try again when it is over";
-            *first = Err(Problem::at(token.place, ProblemCode::SerialTaken, detail));
+            *first = Err(Problem::of_file(ProblemCode::SerialTaken, detail));
         }
         Ok(blamed)
-    }
-
-    /// The problem of a token whose serial number a device has, in any spelling, or that was in use
-    /// here.
-    async fn known(&self, token: &Planned, device: &Device) -> Result<Option<Problem>, Error> {
-        match self.spelt_alike(token, device).await? {
-            None => self.removed(token, device).await,
-            problem => Ok(problem),
-        }
     }
 
     /// The problem of a token that was in use here, and was removed. What was consumed of it stays

@@ -57,6 +57,7 @@ mod work;
 
 pub use add::{Added, ClockFacts, NewDevice, NewFactor};
 pub use api_key::NewApiKey;
+pub use assign::NewStock;
 pub use authority::{Authority, FreshMfa};
 pub use bound::BoundSession;
 pub use bypass::{Bypass, Recovered};

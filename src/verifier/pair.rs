@@ -6,6 +6,8 @@ use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::otp::{CodePair, Drift, Window};
 use crate::store::{Account, AccountSnapshot, Action, Enrolled, Sealer, Write};
 use crate::time::UnixTime;
+use crate::verifier::add::{given, present};
+use crate::verifier::assign::moved_seed;
 use crate::verifier::client::{Client, after_success, judged_device, note_success};
 use crate::verifier::decide::{Judgement, SECRET_TAKEN, Shown};
 use crate::verifier::looks::place;
@@ -38,6 +40,8 @@ struct Pair<'a> {
 enum Purpose<'a> {
     /// A pending or disabled device becomes active, on this authority.
     Activate(&'a Authority),
+    /// A device of no account becomes the account's, and active, on this authority.
+    Claim(&'a Authority),
     /// A device in use is found again.
     Resync,
     /// A device in use is found again, and opens a session.
@@ -48,6 +52,8 @@ enum Purpose<'a> {
 struct Attempt<'a> {
     pair: &'a Pair<'a>,
     seen: &'a AccountSnapshot,
+    /// The account comes into being with this device.
+    is_new: bool,
     client: Client<'a>,
     enrolled: &'a Enrolled,
     now: UnixTime,
@@ -56,10 +62,20 @@ struct Attempt<'a> {
 /// An accepted pair: the device afterwards, and the proof that it is.
 type Accepted = (Device, Proof);
 
+impl Purpose<'_> {
+    /// The authority on which a device becomes active.
+    fn authority(&self) -> Option<&Authority> {
+        match self {
+            Purpose::Activate(authority) | Purpose::Claim(authority) => Some(authority),
+            Purpose::Resync | Purpose::SignIn => None,
+        }
+    }
+}
+
 impl Pair<'_> {
     fn search(&self) -> PairSearch {
         let wanted = match self.purpose {
-            Purpose::Activate(_) => PairUse::Activation,
+            Purpose::Activate(_) | Purpose::Claim(_) => PairUse::Activation,
             Purpose::Resync => PairUse::Resync,
             Purpose::SignIn => PairUse::SignIn,
         };
@@ -102,6 +118,24 @@ impl Verifier {
         let codes = codes.into();
         let pair = Pair { account: &account, serial, codes, window, purpose };
         self.decide_pair(&pair).await
+    }
+
+    /// Gives a device of no account to an account, which comes into being with its first one, on
+    /// proof of two consecutive codes: it is active, and both codes are consumed.
+    ///
+    /// # Errors
+    /// As [`activate`](Verifier::activate), and [`Error::NotFound`] for a device that has an
+    /// account, or that is not there.
+    pub async fn claim<'a>(
+        &self,
+        (serial, account): (&SerialNumber, &AccountId),
+        codes: impl Into<CodePair<'a>>,
+        window: Window,
+        authority: &Authority,
+    ) -> Result<Device, Error> {
+        let (codes, purpose) = (codes.into(), Purpose::Claim(authority));
+        let pair = Pair { account, serial, codes, window, purpose };
+        Ok(self.decide_pair(&pair).await?.0)
     }
 
     /// Finds a device again whose clock or counter ran away, and unlocks it. Both codes are
@@ -162,12 +196,23 @@ impl Verifier {
                     let refusal = Refusal::UnknownDevice;
                     self.not_judged(pair.account, Some(pair.serial), now, refusal)
                 };
-                let seen = seen.ok_or_else(unknown)?;
-                let enrolled = seen.device(pair.serial).ok_or_else(unknown)?;
+                let is_new = seen.is_none() && matches!(pair.purpose, Purpose::Claim(_));
+                let seen = match seen {
+                    None if is_new => AccountSnapshot::of_new(pair.account, now),
+                    seen => seen.ok_or_else(unknown)?,
+                };
+                let stock;
+                let enrolled = match pair.purpose {
+                    Purpose::Claim(_) => {
+                        stock = self.to_give(pair.serial).await?;
+                        &stock
+                    }
+                    _ => seen.device(pair.serial).ok_or_else(unknown)?,
+                };
                 let client = Client::of(&seen.account, tag.as_ref());
-                let attempt = Attempt { pair, seen: &seen, client, enrolled, now };
+                let attempt = Attempt { pair, seen: &seen, is_new, client, enrolled, now };
                 self.admit_pair(&attempt).await?;
-                if matches!(pair.purpose, Purpose::Activate(_)) {
+                if pair.purpose.authority().is_some() {
                     self.sole_holder(sealer, enrolled).await?;
                 }
                 self.judge_pair(&attempt, sealer, work)
@@ -182,7 +227,7 @@ impl Verifier {
     /// Refuses a pair that is not to be judged.
     async fn admit_pair(&self, attempt: &Attempt<'_>) -> Result<(), Error> {
         let &Attempt { pair, seen, enrolled, now, .. } = attempt;
-        if let Purpose::Activate(authority) = pair.purpose {
+        if let Some(authority) = pair.purpose.authority() {
             if enrolled.device.kind() == MfaKind::SecurityKey {
                 return Err(Error::BadInput(
                     "a security key shows no codes: remove it, and enrol it again".to_owned(),
@@ -237,7 +282,7 @@ impl Verifier {
         };
         let judged = work.spend(&self.core.counters, judge).ok_or_else(no_codes)?;
         match judged.verdict {
-            Verdict::Accepted => self.accepted_pair(attempt, judged),
+            Verdict::Accepted => self.accepted_pair(attempt, judged, sealer),
             Verdict::Refused(refusal) => Ok(self.refused_pair(attempt, judged.device, refusal)),
         }
     }
@@ -246,12 +291,13 @@ impl Verifier {
         &self,
         attempt: &Attempt<'_>,
         Judged { device, reading, .. }: Judged,
+        sealer: &Sealer,
     ) -> Result<Judgement<Accepted>, Error> {
-        let &Attempt { pair, seen, ref client, enrolled, now } = attempt;
-        let update = Write::UpdateDevice { seen: enrolled.revision, device: device.clone() };
+        let &Attempt { pair, seen, ref client, enrolled, now, .. } = attempt;
+        let (device, update) = written(attempt, device, sealer)?;
         let about = |action| self.event(now, action).account(pair.account).serial(pair.serial);
         let (writes, audit) = match pair.purpose {
-            Purpose::Activate(_) => {
+            Purpose::Activate(_) | Purpose::Claim(_) => {
                 if !enrolled.device.counts() {
                     self.room_for_one(&seen.devices, 0)?;
                 }
@@ -259,9 +305,16 @@ impl Verifier {
                 // authority was judged from it.
                 let account = after_success(&seen.account, client.tag, now);
                 let account = account.unwrap_or_else(|| seen.account.clone());
-                let account = Account { protected: true, ..account };
-                let protect = Write::UpdateAccount { seen: seen.revision, account };
-                (vec![update, protect], vec![about(Action::DeviceActivated)])
+                let account = Account { protected: true, ..present(&account, now) };
+                let protect = match attempt.is_new {
+                    true => Write::CreateAccount(account),
+                    false => Write::UpdateAccount { seen: seen.revision, account },
+                };
+                let assigned = enrolled.device.account.is_none();
+                let assigned = assigned.then(|| about(Action::DeviceAssigned));
+                let audit = assigned.into_iter().chain([about(Action::DeviceActivated)]);
+                // A device is given to an account that is there.
+                (vec![protect, update], audit.collect())
             }
             Purpose::Resync | Purpose::SignIn => {
                 let wide = device.found_beyond_owners_reach(&enrolled.device, now);
@@ -286,7 +339,7 @@ impl Verifier {
         device: Device,
         refusal: Refusal,
     ) -> Judgement<Accepted> {
-        let &Attempt { pair, seen, ref client, enrolled, now } = attempt;
+        let &Attempt { pair, seen, ref client, enrolled, now, .. } = attempt;
         let mut writes = vec![judged_device(enrolled, device)];
         if let (Budget::Own, Some(tag), Refusal::NoMatch) = (client.budget, client.tag, refusal) {
             let clients = seen.account.clients.after_pair(tag, now);
@@ -294,10 +347,28 @@ impl Verifier {
             writes.push(Write::UpdateAccount { seen: seen.revision, account });
         }
         let action = match pair.purpose {
-            Purpose::Activate(_) => Action::ActivationRefused,
+            Purpose::Activate(_) | Purpose::Claim(_) => Action::ActivationRefused,
             Purpose::Resync | Purpose::SignIn => Action::ResyncRefused,
         };
         let event = self.event(now, action).account(pair.account).serial(pair.serial);
         Judgement::refused(writes, vec![event.reason(refusal)], refusal)
     }
+}
+
+/// The device after an accepted pair, and the write of it: one of no account goes to the pair's.
+fn written(
+    attempt: &Attempt<'_>,
+    device: Device,
+    sealer: &Sealer,
+) -> Result<(Device, Write), Error> {
+    let &Attempt { pair, seen, enrolled, .. } = attempt;
+    if !matches!(pair.purpose, Purpose::Claim(_)) {
+        let write = Write::UpdateDevice { seen: enrolled.revision, device: device.clone() };
+        return Ok((device, write));
+    }
+    let account = Some(pair.account.clone());
+    let device = Device { account, added: given(Some(seen)), ..device };
+    let seed = moved_seed(sealer, enrolled, &device)?;
+    let write = Write::AssignDevice { seen: enrolled.revision, device: device.clone(), seed };
+    Ok((device, write))
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::secret::Secret;
 use crate::store;
 use crate::store::{
-    Action, Change, Commit, EARLIER_PEPPER, Event, KeyError, KeyNeed, KeyNeeds, Keyring, PEPPER,
-    Resealable, SealedPlace, Sealer, SealingKeyId, StoreKeys, Write,
+    Action, Adoption, Change, Commit, Event, KeyError, KeyNeed, KeyNeeds, Keyring, Resealable,
+    SealedPlace, Sealer, SealingKeyId, StoreKeys, Write,
 };
 use crate::verifier::decide::contend;
 use crate::verifier::{Error, Verifier};
@@ -187,35 +187,47 @@ impl Verifier {
     pub(super) async fn pepper(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
         let (keyring, _alone) = (&keyring, self.core.unlocking.lock().await);
         contend(|| async move {
-            let (keyring, pepper, adoption) = match self.core.store.value(PEPPER).await? {
+            let name = self.core.store.pepper_names().now;
+            let (keyring, pepper, adoption) = match self.core.store.value(name).await? {
                 Some(sealed) => {
                     let keyring = keyring.clone().of_sealed_store()?;
-                    let pepper = self.opened(&keyring, PEPPER, sealed).await?;
+                    let pepper = self.opened(&keyring, name, sealed).await?;
                     (keyring, pepper, None)
                 }
-                None => {
-                    let (keyring, pepper) = self.pepper_to_adopt(keyring.clone()).await?;
-                    let adoption = self.adoption(&keyring, &pepper).await?;
-                    (keyring, pepper, Some(adoption))
-                }
+                None => match self.to_adopt(keyring.clone()).await {
+                    // Another process adopted the store meanwhile.
+                    Err(_) if self.core.store.value(name).await?.is_some() => return Ok(None),
+                    adopting => adopting?,
+                },
             };
             let (keys, adopts) =
                 (StoreKeys::of(&pepper).ok_or(KeyError::Wrong)?, adoption.is_some());
             match self.core.store.unlock(keys, adoption).await {
                 Ok(()) => Ok(Some((keyring, pepper))),
                 // Of two processes the second takes the pepper of the first.
-                Err(_) if adopts && self.core.store.value(PEPPER).await?.is_some() => Ok(None),
+                Err(_) if adopts && self.core.store.value(name).await?.is_some() => Ok(None),
                 Err(error) => Err(error.into()),
             }
         })
         .await
     }
 
+    /// The pepper of a store that was never authenticated, and how it is adopted with it.
+    async fn to_adopt(
+        &self,
+        keyring: Keyring,
+    ) -> Result<(Keyring, Secret, Option<Adoption>), Error> {
+        let (keyring, pepper) = self.pepper_to_adopt(keyring).await?;
+        let adoption = self.adoption(&keyring, &pepper).await?;
+        Ok((keyring, pepper, Some(adoption)))
+    }
+
     /// The pepper of a store that was never authenticated: that of an earlier schema, or a new one.
     async fn pepper_to_adopt(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
-        if let Some(sealed) = self.core.store.value(EARLIER_PEPPER).await? {
+        let name = self.core.store.pepper_names().earlier;
+        if let Some(sealed) = self.core.store.value(name).await? {
             let keyring = keyring.of_sealed_store()?;
-            let pepper = self.opened(&keyring, EARLIER_PEPPER, sealed).await?;
+            let pepper = self.opened(&keyring, name, sealed).await?;
             return Ok((keyring, pepper));
         }
         let sealed = self.core.store.secrets_by_key(None).await?;

@@ -104,3 +104,20 @@ pub struct StartedSignIn {
     /// The end of its time.
     pub expires_at: Timestamp,
 }
+
+/// The form in which a browser brings a token from the console's sign-in page to a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct HandOver {
+    /// The token, for the audience of the site.
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub token: SecretText,
+    /// The address on the site that was asked for.
+    #[cfg_attr(feature = "agent", schema(format = "uri", max_length = 2048))]
+    pub return_to: String,
+    /// The text of the service that started the sign-in; a site behind a proxy has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(value_type = Option<String>, max_length = 1024))]
+    pub state: Option<SecretText>,
+}

@@ -129,9 +129,11 @@ pub enum Attestation {
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateDevice {
-    /// The account that gets the device.
+    /// The account that gets the device. Left out by an administrator of all accounts: it is in
+    /// stock, until two codes of it or an administrator give it to an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
-    pub account: String,
+    pub account: Option<String>,
     /// `totp`, `hotp` or `recovery`.
     #[cfg_attr(feature = "agent", schema(pattern = "^(totp|hotp|recovery)$"))]
     pub kind: String,
@@ -271,29 +273,6 @@ pub struct Rename {
     pub name: String,
 }
 
-/// Two consecutive codes, in the order in which the device showed them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct TwoCodes {
-    /// The codes.
-    #[cfg_attr(
-        feature = "agent",
-        schema(value_type = Vec<String>, min_items = 2, max_items = 2)
-    )]
-    pub codes: [SecretText; 2],
-    /// Counter of the first code, as in `POST /v1/sessions`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub counter: Option<u64>,
-    /// The person's browser or address, as in `POST /v1/sessions`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "agent",
-        schema(value_type = Option<String>, pattern = "^[!-~]{1,256}$")
-    )]
-    pub client: Option<SecretText>,
-}
-
 /// A device that was found again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
@@ -346,8 +325,14 @@ impl Device {
 impl CreateDevice {
     /// A device of this kind: time-based or counter-based codes, or a sheet of recovery codes.
     pub fn new(account: &AccountId, kind: MfaKind) -> CreateDevice {
+        let account = Some(account.as_str().to_owned());
+        CreateDevice { account, ..CreateDevice::unassigned(kind) }
+    }
+
+    /// A device of no account: time-based or counter-based codes.
+    pub fn unassigned(kind: MfaKind) -> CreateDevice {
         CreateDevice {
-            account: account.as_str().to_owned(),
+            account: None,
             kind: kind.name().to_owned(),
             name: None,
             serial: None,
@@ -389,13 +374,6 @@ impl Attestation {
             Attestation::Unverified => "unverified",
             Attestation::Trusted => "trusted",
         }
-    }
-}
-
-impl TwoCodes {
-    /// The codes, the earlier one first.
-    pub fn new(codes: [&str; 2]) -> TwoCodes {
-        TwoCodes { codes: codes.map(SecretText::from), counter: None, client: None }
     }
 }
 

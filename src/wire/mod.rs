@@ -5,6 +5,7 @@
 //! unknown members. Answers may get members later, and readers skip unknown ones. JSON that
 //! WebAuthn defines is passed on as it is.
 
+mod access_keys;
 mod account;
 mod ceremony;
 mod console;
@@ -26,15 +27,17 @@ mod session;
 #[cfg(feature = "agent")]
 mod shapes;
 mod timestamp;
+mod two_codes;
 
+pub use access_keys::{AccessKey, AccessKeys, ChangeAccessKey, MadeAccessKey, MakeAccessKey};
 pub use account::{Account, Accounts, Bypass, ListAccounts, MakeBypass, Recover, Recovery};
 pub use ceremony::{
     BeginAuthentication, BeginRegistration, BegunAuthentication, BegunRegistration,
     FinishRegistration, RegisteredKey, RelatedOrigins,
 };
 pub use console::{
-    ConsoleLink, ConsoleLinks, ListConsoleLinks, MadeConsoleLink, MakeConsoleLink, StartSignIn,
-    StartedSignIn,
+    ConsoleLink, ConsoleLinks, HandOver, ListConsoleLinks, MadeConsoleLink, MakeConsoleLink,
+    StartSignIn, StartedSignIn,
 };
 pub use control::{
     AcceptedRestore, ApiKey, ApiKeys, AuditCheckpoint, AuditReport, Backup, ChainReport,
@@ -43,7 +46,7 @@ pub use control::{
 };
 pub use device::{
     Attestation, CreateDevice, CreatedDevice, Device, Devices, ListDevices, Provisioning, Rename,
-    Resynced, TwoCodes,
+    Resynced,
 };
 pub use diagnosis::{Cause, CauseKind, Diagnosis};
 pub use fleet::{
@@ -67,3 +70,4 @@ pub use session::{
     RevokeSession, RevokeSessions, RevokedSessions,
 };
 pub use timestamp::Timestamp;
+pub use two_codes::{ActivateDevice, TwoCodes};

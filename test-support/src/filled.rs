@@ -1,5 +1,6 @@
 //! Stores with any number of devices.
 
+use std::fs::File;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -66,4 +67,7 @@ pub fn fill(path: &Path, devices: u32) {
         }
     }
     transaction.commit().unwrap();
+    drop(conn);
+    // The store's front door flushes what it writes: who opens it does not wait for the disk.
+    File::open(path).unwrap().sync_all().unwrap();
 }

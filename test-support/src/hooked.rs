@@ -6,8 +6,8 @@ use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditList,
     AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Error, Fingerprint, FleetDevice,
-    Resealable, RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SingleUseList, Store,
-    StoreKeys,
+    PepperNames, Resealable, RevocationLimits, Revocations, SigningKeyRecord, SingleUse,
+    SingleUseList, Store, StoreKeys,
 };
 use twostep::time::UnixTime;
 
@@ -66,6 +66,10 @@ macro_rules! read {
 impl<S: Store, H: Hook<S>> Store for Hooked<H, S> {
     fn commit(&self, change: Change) -> Answer<'_, Commit> {
         self.hook.commit(&self.store, change)
+    }
+
+    fn pepper_names(&self) -> PepperNames {
+        self.store.pepper_names()
     }
 
     fn unlock(&self, keys: StoreKeys, adoption: Option<Adoption>) -> Answer<'_, ()> {

@@ -1,5 +1,7 @@
 //! Forged and damaged contexts: one table for the validator, the guard and the agent.
 
+use std::ops::RangeInclusive;
+
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -16,22 +18,24 @@ pub struct Negative {
     pub why: Invalid,
 }
 
-/// Variants of a valid context with MFA, made with the issuer's key at `now`, when `signed` is
-/// still valid. [`Invalid::NotYet`] comes first, for tests whose clock runs: six seconds ahead is
-/// five seconds ahead a second later.
-pub fn negatives(forge: &Forge, signed: &SignedContext, now: u64) -> Vec<Negative> {
+/// Variants of a valid context with MFA, made with the issuer's key, each to be refused at any time
+/// at which they are judged; `signed` is valid then. A clock that stands still has one such time.
+pub fn negatives(
+    forge: &Forge,
+    signed: &SignedContext,
+    judged: RangeInclusive<u64>,
+) -> Vec<Negative> {
     let [header, claims] = opened(signed);
     assert_eq!(header, forge.header(), "the forge has the key of this context");
     let mut table =
         Table { forge, header, claims, signed: signed.as_str().to_owned(), negatives: Vec::new() };
     table.claims_of_another_type();
-    table.claims_that_say_something_else(now);
+    table.claims_that_say_something_else(*judged.start(), *judged.end());
     table.headers();
     table.members_twice();
     table.other_types();
     table.other_signatures();
     table.other_spellings();
-    table.negatives.sort_by_key(|negative| negative.why != Invalid::NotYet);
     table.negatives
 }
 
@@ -156,7 +160,7 @@ impl Table<'_> {
         }
     }
 
-    fn claims_that_say_something_else(&mut self, now: u64) {
+    fn claims_that_say_something_else(&mut self, now: u64, last: u64) {
         for (claim, value, why) in [
             ("iss", json!("twostep2"), Invalid::Issuer),
             ("iss", json!(""), Invalid::Issuer),
@@ -171,13 +175,12 @@ impl Table<'_> {
             ("mfa_kind", json!("TOTP"), Invalid::Claims),
             ("mfa_serial", json!("a blank"), Invalid::Claims),
             ("mfa_time", json!(now + 1), Invalid::Claims),
-            // Times: what has expired is over, and what is to come is at most five seconds away. A
-            // clock may move on meanwhile.
+            // Times: what has expired is over, and what is to come is at most five seconds away.
             ("exp", json!(now), Invalid::Expired),
             ("exp", json!(now - 1), Invalid::Expired),
             ("exp", json!(0), Invalid::Expired),
-            ("iat", json!(now + 6), Invalid::NotYet),
-            ("nbf", json!(now + 6), Invalid::NotYet),
+            ("iat", json!(last + 6), Invalid::NotYet),
+            ("nbf", json!(last + 6), Invalid::NotYet),
             ("iat", json!(u64::MAX), Invalid::NotYet),
         ] {
             self.claim(claim, value, why);

@@ -126,6 +126,13 @@ impl Server {
         run(&self.url(database), sql)
     }
 
+    /// Runs statements that the server refuses, and returns its words.
+    pub fn refused(&self, database: &str, sql: &str) -> String {
+        let output = psql(&self.url(database), sql);
+        assert!(!output.status.success(), "{sql}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(self.keeper.folder().join("log")).unwrap_or_default()
     }
@@ -185,12 +192,16 @@ fn copy(from: &Path, to: &Path) {
 
 /// Runs statements on the database with this URL.
 pub(crate) fn run(url: &str, sql: &str) -> String {
-    let output = Command::new(programs().unwrap().join("psql"))
-        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, url])
-        .output()
-        .unwrap();
+    let output = psql(url, sql);
     assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+fn psql(url: &str, sql: &str) -> std::process::Output {
+    Command::new(programs().unwrap().join("psql"))
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, url])
+        .output()
+        .unwrap()
 }
 
 /// True if a server on this port takes connections.

@@ -7,9 +7,9 @@ use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
     AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Fingerprint,
-    FleetDevice, KeyNeed, OpenError, PostgresOptions, PostgresStore, Resealable, RevocationLimits,
-    Revocations, SealingKeyId, SigningKeyRecord, SingleUse, SingleUseList, SqliteStore, Store,
-    StoreKeys, Task,
+    FleetDevice, KeyNeed, OpenError, PepperNames, PostgresOptions, PostgresStore, Resealable,
+    RevocationLimits, Revocations, SealingKeyId, SigningKeyRecord, SingleUse, SingleUseList,
+    SqliteStore, Store, StoreKeys, Task,
 };
 use twostep::time::UnixTime;
 
@@ -57,6 +57,10 @@ macro_rules! either {
 impl Store for TestStore {
     fn commit(&self, change: Change) -> Answer<'_, Commit> {
         either!(self.commit(change))
+    }
+
+    fn pepper_names(&self) -> PepperNames {
+        either!(self.pepper_names())
     }
 
     fn unlock(&self, keys: StoreKeys, adoption: Option<Adoption>) -> Answer<'_, ()> {

@@ -14,9 +14,12 @@ pub fn expected(totp: &Totp, clock: &Foretold, now: UnixTime) -> Vec<i128> {
     let nano = |seconds: f64| -> i128 { format!("{:.0}", seconds * 1e9).parse().unwrap() };
     let second = 1_000_000_000;
     let shown = |off: f64| (i128::from(place) * second + nano(off)).div_euclid(second * size);
-    let centre = shown(clock.offset);
+    // A clock is followed no farther than two codes find a device.
+    let farthest = f64::from(totp.step_size.seconds()) * 2_880.0;
+    let offset = clock.offset.clamp(-farthest, farthest);
+    let centre = shown(offset);
     let sure = 3.3 * (clock.offset_doubt * clock.offset_doubt + 30.0).sqrt();
-    let [first, last] = [clock.offset - sure, clock.offset + sure].map(shown);
+    let [first, last] = [offset - sure, offset + sure].map(shown);
     let least = if clock.silent.as_secs() > 14 * 86_400 { 2 } else { 1 };
     let width = (centre - first).max(last - centre).clamp(least, 3);
     (centre - width..=centre + width).collect()

@@ -16,7 +16,7 @@ use test_support::people::{add, api_key, enrol, text};
 use twostep::testing::SimulatedSecurityKey;
 
 use super::routes::{ROUTES, Role, Route};
-use super::{CONSOLE, TCP, admin, console};
+use super::{CONSOLE, TCP, access_keys, admin, authz_return, console};
 use crate::local::ceremony::Ceremony;
 use crate::local::plugged::plug;
 
@@ -41,11 +41,19 @@ fn exactly_the_routes_statuses_and_codes_of_the_contract_are_seen() {
     };
     let uid = fs::metadata("/proc/self").unwrap().uid();
     let forward = format!(
-        "[forward]\nsign_in = \"https://login.example.com/\"\n[policy.mfa]\npresent = true\n\
+        "[forward]\nsign_in = \"https://login.example.com/\"\ncookie = \"mfa\"\n\
+         [policy.mfa]\npresent = true\n\
          [[peer]]\nuid = {uid}\nrole = \"admin\"\nforward = true\n"
     );
     let related = "[security_keys]\nrelated_origins = [\"https://example.org\"]\n";
-    let config = format!("{TCP}[limits]\nburst = 100000\n{related}{forward}{CONSOLE}");
+    let site = format!(
+        "[[console.service]]\nname = \"Site\"\norigin = \"{SITE}\"\nreceive = \"/mfa\"\n\
+         audience = \"twostep\"\n"
+    );
+    let config = format!(
+        "{TCP}[limits]\nburst = 100000\n{related}{forward}{CONSOLE}{site}{}",
+        access_keys::AWS
+    );
     let agent = Agent::start(&config);
     let admin = watched(admin(&agent));
     what_succeeds(&admin);
@@ -91,6 +99,9 @@ fn exactly_the_routes_statuses_and_codes_of_the_contract_are_seen() {
     assert_eq!(rare, [409, 503].into());
 }
 
+/// A site behind a proxy, which the console's sign-in page serves.
+const SITE: &str = "https://site.example.com";
+
 fn code_of(answer: &Answer) -> String {
     let problem = answer.header("content-type") == Some("application/problem+json");
     if problem { text(&answer.json()["code"]) } else { String::new() }
@@ -125,6 +136,8 @@ fn what_succeeds(admin: &Client) {
     admin.post("/v1/sessions/introspect", json!({"token": session})).is(200);
     assert_eq!(admin.bearing(&session).get("/v1/authz/mfa").status, 200);
     assert_eq!(admin.with("Accept", "text/html").get("/v1/authz/mfa").status, 302);
+    assert_eq!(authz_return::sent(admin, SITE, &session).status, 303);
+    authz_return::sent(admin, "https://none.example.com", &session).refused(404, "NoSuchEntity");
     what_succeeds_on_the_spot(admin, &session);
     admin.post("/v1/sessions/revoke", json!({"token": session})).is(204);
     admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
@@ -136,6 +149,7 @@ fn what_succeeds(admin: &Client) {
     admin.post(&token.path("/deactivate"), json!({})).is(200);
     admin.post(&token.path("/unlock"), json!({})).is(200);
     admin.delete(&spare.path("")).is(204);
+    access_keys::what_succeeds(admin);
     admin.delete("/v1/accounts/alice").is(204);
     let made = admin.post("/v1/api-keys", json!({"role": "verifier"})).is(201);
     admin.delete(&format!("/v1/api-keys/{}", text(&made["api_key"]["id"]))).is(204);
@@ -343,8 +357,14 @@ fn what_needs_the_store(agent: &Agent, admin: &Client) {
         // The store holds no policies, and does hold the state of tokens.
         let admin =
             if path.starts_with("/v1/authz/") { &admin.bearing("e30.e30.e30") } else { admin };
-        let answer =
-            admin.send(route.method, &path.replace("/v1/authz/not-there", "/v1/authz/mfa"), body);
+        let answer = match route.path {
+            "/v1/authz-return" => authz_return::sent(admin, SITE, "e30.e30.e30"),
+            _ => admin.send(
+                route.method,
+                &path.replace("/v1/authz/not-there", "/v1/authz/mfa"),
+                body,
+            ),
+        };
         if route.answers().iter().any(|(status, _)| *status == 503) {
             answer.refused(503, "ServiceUnavailable");
         } else {
@@ -402,7 +422,7 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
     ceremony.hears("need_touch");
     ceremony.ends("done");
     let agent = Agent::start("metrics = \"off\"\n");
-    for path in ["/metrics", "/.well-known/webauthn", "/v1/console/links"] {
+    for path in ["/metrics", "/.well-known/webauthn", "/v1/console/links", "/v1/access-keys"] {
         watched(super::admin(&agent)).get(path).refused(404, "NoSuchEntity");
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use test_support::agent::Agent;
 use test_support::http::{Answer, Client};
-use test_support::people::{app, now};
+use test_support::people::{api_key, app, now};
+use twostep::time::UnixTime;
 
 use super::{TCP, admin, caller};
 
@@ -77,6 +78,49 @@ fn a_token_comes_from_a_file_to_its_owner() {
     admin.delete("/v1/devices/GAHT0002").is(204);
     assert_eq!(serials(&admin, "&state=unassigned"), [""; 0]);
     admin.get("/v1/devices/GAHT0002").refused(404, "NoSuchEntity");
+}
+
+/// An administrator of all accounts puts devices in stock, and two codes give them to an account.
+#[test]
+fn codes_give_a_device_in_stock_to_an_account() {
+    let agent = Agent::start(TCP);
+    let admin = admin(&agent);
+    let added = admin.post("/v1/devices", json!({"kind": "totp", "serial": "STOCK-1"})).is(201);
+    let device = &added["device"];
+    assert_eq!((&device["state"], &device["account"]), (&json!("unassigned"), &Value::Null));
+    assert_eq!(device["expires_at"], Value::Null, "it never expires");
+    let uri = added["provisioning"]["uri"].as_str().unwrap();
+    assert!(uri.contains("STOCK-1"), "{uri}");
+    let shown = app(added["provisioning"]["secret"].as_str().unwrap());
+    let codes = |steps: i64| {
+        [steps - 1, steps].map(|it| shown.text_at(UnixTime(now().0.saturating_add_signed(it * 30))))
+    };
+    admin
+        .post("/v1/devices", json!({"kind": "recovery"}))
+        .refused(400, "InvalidInput");
+    let again = json!({"kind": "totp", "serial": "STOCK-1"});
+    admin.post("/v1/devices", again).refused(409, "EntityAlreadyExists");
+
+    // For enrollers, of some accounts or all, there is no stock.
+    for made in [json!({"role": "enroller", "accounts": ["a*"]}), json!({"role": "enroller"})] {
+        let key = api_key(&admin, made);
+        let other = Client::tcp(agent.address()).bearing(&key);
+        let new = json!({"kind": "totp"});
+        other.post("/v1/devices", new).refused(403, "AccessDenied");
+        let body = json!({"codes": codes(-1), "account": "alice"});
+        other.post("/v1/devices/STOCK-1/activate", body).refused(404, "NoSuchEntity");
+    }
+    let activate = "/v1/devices/STOCK-1/activate";
+    admin.post(activate, json!({"codes": codes(-1)})).refused(404, "NoSuchEntity");
+    let wrong = json!({"codes": ["000000", "000000"], "account": "alice"});
+    admin.post(activate, wrong).refused(403, "InvalidAuthenticationCode");
+    let right = json!({"codes": codes(-1), "account": "alice"});
+    let active = admin.post(activate, right).is(200);
+    assert_eq!((&active["state"], &active["account"]), (&json!("active"), &json!("alice")));
+    let taken = json!({"codes": codes(1), "account": "bob"});
+    admin.post(activate, taken).refused(404, "NoSuchEntity");
+    let body = json!({"account": "alice", "code": shown.text_at(now())});
+    admin.post("/v1/sessions", body).is(201);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod access_keys;
 mod authz;
+mod authz_return;
 mod canary;
 mod carried;
 mod clients;

@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use serde_json::json;
 use test_support::agent::Agent;
 use test_support::http::{Answer, Client};
 use test_support::people::{Token, api_key, enrol, text};
+use test_support::reverse_proxy::{Running, Workers};
 use test_support::tools;
 
 use super::admin;
@@ -26,7 +27,8 @@ fn nginx_lets_through_what_the_agent_allows() {
     let shipped = Shipped {
         config: include_str!("../../examples/proxies/nginx.conf"),
         places: &[(":8080", PROXY), ("127.0.0.1:8081", SITE), ("/run/twostep/agent.sock", SOCKET)],
-        start: nginx,
+        // Another user, so that only its rule admits it.
+        start: |folder, config, port| Running::nginx(folder, Workers::Nobody, config, port),
         several_cookies: SeveralCookies::Kept,
     };
     lets_through_what_the_agent_allows(&shipped, |proxy| {
@@ -49,8 +51,8 @@ fn nginx_sends_browsers_back_only_to_addresses_it_can_encode() {
         .replace("/run/twostep/agent.sock", &agent.socket().display().to_string())
         .replace("# error_page 401", "error_page 401");
     let proxy = Client::tcp(format!("127.0.0.1:{port}")).to_host("evil.example");
-    let running = nginx(agent.folder.path(), &config, port);
-    let page = "https://login.example.com/mfa?return_to=https%3A%2F%2Fapp.example.com";
+    let running = Running::nginx(agent.folder.path(), Workers::Nobody, &config, port);
+    let page = "https://mfa.example.com/login?return_to=https%3A%2F%2Fapp.example.com";
     for path in ["/", "/a/b-c_d.e~f"] {
         let answer = proxy.get(path);
         assert_eq!(answer.status, 302, "{answer:?}");
@@ -76,27 +78,6 @@ fn nginx_sends_browsers_back_only_to_addresses_it_can_encode() {
         }
     }
     drop(running);
-}
-
-fn nginx(folder: &Path, config: &str, port: u16) -> Running {
-    // Run the proxy as another user, so that only its rule admits it. Only root can.
-    let user = if is_root(folder) { "user nobody nogroup;" } else { "" };
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {}/tmp;", folder.display()));
-    let config = format!(
-        "daemon off; {user} pid {0}/nginx.pid; error_log {0}/nginx.log; events {{}}\n\
-         http {{ access_log off; {1}\n{config}\n}}",
-        folder.display(),
-        temporary.join(" ")
-    );
-    fs::write(folder.join("nginx.conf"), config).unwrap();
-    let mut nginx = Command::new("nginx");
-    nginx
-        .arg("-e")
-        .arg(folder.join("nginx.log"))
-        .arg("-c")
-        .arg(folder.join("nginx.conf"));
-    Running::start(nginx, port)
 }
 
 #[test]
@@ -250,6 +231,7 @@ fn lets_through_what_the_agent_allows(shipped: &Shipped, more: impl FnOnce(&Clie
     );
     preflights(&proxy, &person, Preflight::Refused);
     more(&proxy);
+    comes_back(&proxy, &token.session(&admin, "alice"));
     journey(&proxy, &admin, &mut token);
     drop(running);
 
@@ -322,6 +304,34 @@ fn long_headers_and_any_octets(
         passed(person.get(path));
         challenged(&proxy.get(path), "acr_values=\"mfa\"");
     }
+}
+
+/// The form of the console's sign-in page, which ends in the cookie that opens the site.
+fn comes_back(proxy: &Client, session: &str) {
+    let form = format!("token={session}&return_to=https%3A%2F%2F{HOST}%2Fcart%3Fa%3Db");
+    let post = |origin: &str, more: &[(&'static str, &'static str)]| {
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        let headers = [&[kind, ("Origin", origin)][..], more].concat();
+        proxy.raw("POST", "/.twostep-return", &headers, form.as_bytes())
+    };
+    for more in [
+        &[][..],
+        &[("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "http")],
+        &[("Cookie", "mfa=other")],
+    ] {
+        let answer = post("http://localhost:7443", more);
+        assert_eq!(answer.status, 303, "{more:?}: {answer:?}");
+        let location = format!("https://{HOST}/cart?a=b");
+        assert_eq!(answer.header("location"), Some(location.as_str()));
+        let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next());
+        let seen = passed(proxy.with("Cookie", cookie.unwrap()).get("/cart?a=b"));
+        assert_eq!(claims(&seen, "x-mfa-account"), ["alice"]);
+    }
+    for origin in ["https://evil.example", "null"] {
+        let answer = post(origin, &[]);
+        assert_eq!((answer.status, answer.header("set-cookie")), (403, None), "{answer:?}");
+    }
+    assert_eq!(proxy.get("/.twostep-return").status, 405);
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -454,20 +464,23 @@ fn world() -> (Agent, Token) {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let agent = Agent::start_in(
         folder,
-        "listen = [\"127.0.0.1:0\"]\n[socket]\npath = \"agent.sock\"\nmode = \"0666\"\n\
+        &format!(
+            "listen = [\"127.0.0.1:0\"]\n[socket]\npath = \"agent.sock\"\nmode = \"0666\"\n\
          [forward]\ncookie = \"mfa\"\n[policy.site]\nmax_age = 6\n\
-         [policy.open]\nif_exists = { present = true }\nallow_absent = true\n\
-         [[peer]]\nuid = 65534\nrole = \"verifier\"\n",
+         [policy.open]\nif_exists = {{ present = true }}\nallow_absent = true\n\
+         [console]\norigin = \"http://localhost:7443\"\nlisten = [\"127.0.0.1:0\"]\n\
+         [[console.service]]\nname = \"Site\"\norigin = \"https://{HOST}\"\n\
+         receive = \"/.twostep-return\"\naudience = \"twostep\"\n\
+         [[peer]]\nuid = 65534\nrole = \"verifier\"\nforward = true\n\
+         [[peer]]\nuid = {}\nrole = \"admin\"\nforward = true\n",
+            nix::unistd::Uid::effective()
+        ),
     );
     let token = enrol(&admin(&agent), "alice");
     (agent, token)
 }
 
 const MAX_AGE: Duration = Duration::from_secs(6);
-
-fn is_root(folder: &Path) -> bool {
-    fs::metadata(folder).unwrap().uid() == 0
-}
 
 /// The request as the site saw it.
 #[track_caller]
@@ -518,37 +531,4 @@ fn site() -> u16 {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A proxy, ended with this.
-struct Running(Child);
-
-impl Running {
-    fn start(mut command: Command, port: u16) -> Running {
-        let mut running = Running(
-            command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap(),
-        );
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                running.0.try_wait().unwrap().is_none() && Instant::now() < deadline,
-                "the proxy does not listen"
-            );
-            sleep(Duration::from_millis(20));
-        }
-        running
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // A kill would leave nginx's workers behind.
-        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
-        let _ = self.0.wait();
-    }
 }

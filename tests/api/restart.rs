@@ -16,7 +16,7 @@ use super::admin;
 
 /// The number of kills.
 fn rounds() -> u32 {
-    std::env::var("TWOSTEP_RESTART_ROUNDS").map_or(200, |rounds| rounds.parse().unwrap())
+    std::env::var("TWOSTEP_RESTART_ROUNDS").map_or(60, |rounds| rounds.parse().unwrap())
 }
 
 /// Accounts of one round, each with a device.

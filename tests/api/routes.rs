@@ -62,6 +62,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/sessions/introspect", Verifier, 200, &[]),
     route("POST", "/v1/sessions/revoke", Enroller, 204, &[]),
     route("GET", "/v1/authz/{policy}", Verifier, 200, &[NOT_THERE, (302, "")]),
+    route("POST", "/v1/authz-return", Verifier, 303, &[NOT_THERE]),
     route("POST", "/v1/local/key-ceremonies", Verifier, 200, &[]),
     route("POST", "/v1/local/key-ceremonies/{id}/pin", Verifier, 204, &[NOT_THERE]),
     route("POST", "/v1/local/fresh", Verifier, 200, &[]),
@@ -70,6 +71,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/console/links", Enroller, 200, &[NOT_THERE]),
     route("DELETE", "/v1/console/links/{id}", Enroller, 204, &[NOT_THERE]),
     route("POST", "/v1/console/sign-ins", Verifier, 201, &[NOT_THERE]),
+    route("POST", "/v1/access-keys", Admin, 201, &[NOT_THERE, TOO_MANY]),
+    route("GET", "/v1/access-keys", Admin, 200, &[NOT_THERE]),
+    route("PATCH", "/v1/access-keys/{id}", Admin, 204, &[NOT_THERE]),
+    route("DELETE", "/v1/access-keys/{id}", Admin, 204, &[NOT_THERE]),
     route("GET", "/v1/audit", Admin, 200, &[]),
     route("GET", "/v1/audit/verify", Admin, 200, &[]),
     route("GET", "/v1/audit/checkpoint", Admin, 200, &[]),
@@ -137,6 +142,7 @@ impl Route {
             ("POST", "/v1/devices/export") => json!({"format": "pskc", "passphrase": "p"}),
             ("POST", path) if path.ends_with("/assign") => json!({"account": "nobody-here"}),
             ("GET", "/v1/devices") => return ("/v1/devices?account=nobody-here".to_owned(), None),
+            ("PATCH", "/v1/access-keys/{id}") => json!({"active": true}),
             ("PATCH", _) => json!({"name": "a name"}),
             ("POST", path)
                 if ["/activate", "/resync", "/diagnose"].iter().any(|end| path.ends_with(end)) =>
@@ -172,6 +178,7 @@ impl Route {
                 json!({"account": "nobody-here", "return_to": "https://orders.example.com/"})
             }
             ("POST", "/v1/api-keys") => json!({"role": "verifier"}),
+            ("POST", "/v1/access-keys") => json!({"account": "nobody-here"}),
             ("POST", _) => json!({}),
             _ => return (path, None),
         };

@@ -19,7 +19,7 @@ fn offered(socket: &Path, words: &[&str]) -> Vec<String> {
 fn commands_options_and_values_are_offered() {
     let nowhere = Path::new(NOWHERE);
     for (words, expected) in [
-        (&["acc"][..], &["account"][..]),
+        (&["acco"][..], &["account"][..]),
         (&["device", "re"], &["remove", "rename", "resync"]),
         (&["--quiet", "device", "sh"], &["show"]),
         (&["--socket", "device", "key", "enr"], &["enroll"]),

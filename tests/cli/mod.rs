@@ -7,6 +7,7 @@ mod completions;
 mod exports;
 mod fleet;
 mod found;
+mod imported;
 mod journey;
 mod kept;
 mod keys;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use twostep::agent::Config;
 use twostep::agent::config::reference::{Value, is_configuration, tables};
 use twostep::agent::config::{
-    AccountsConfig, ConsoleConfig, ConsoleService, EventsConfig, ForwardConfig, LimitsConfig,
-    LocalConfig, LogConfig, MetadataConfig, PeerRule, PresenceConfig, SecurityKeysConfig,
-    SessionsConfig, SocketConfig, StoreConfig, TlsConfig, VerifySocketConfig,
+    AccountsConfig, AwsConfig, ConsoleConfig, ConsoleService, EventsConfig, ForwardConfig,
+    LimitsConfig, LocalConfig, LogConfig, MetadataConfig, PeerRule, PresenceConfig,
+    SecurityKeysConfig, SessionsConfig, SocketConfig, StoreConfig, TlsConfig, VerifySocketConfig,
 };
 
 /// A deserializer that asks a struct for the names of its fields.
@@ -66,6 +66,7 @@ fn every_table_has_the_keys_of_its_type() {
         ("events", fields::<EventsConfig>()),
         ("forward", fields::<ForwardConfig>()),
         ("console", &fields::<ConsoleConfig>() - &BTreeSet::from(["service"])),
+        ("aws", fields::<AwsConfig>()),
         ("accounts", fields::<AccountsConfig>()),
         ("limits", fields::<LimitsConfig>()),
         ("log", fields::<LogConfig>()),
@@ -80,7 +81,7 @@ fn every_table_has_the_keys_of_its_type() {
     }
     let all: BTreeSet<&str> = tables.iter().map(|table| table.name()).collect();
     assert!(of_tables.is_subset(&fields::<Config>()), "{all:?}");
-    assert_eq!(all.len(), 19, "a table of which this test knows no type: {all:?}");
+    assert_eq!(all.len(), 20, "a table of which this test knows no type: {all:?}");
     let peer = tables.iter().find(|table| table.heading == "[[peer]]").unwrap();
     let known = fields::<PeerRule>();
     assert!(peer.keys().all(|key| known.contains(key.name.as_str())), "{known:?}");

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod attacks;
+mod budgets;
+mod canaries;
 mod operators;
 mod owners;
 mod services;

@@ -1,7 +1,10 @@
 //! Operators: a key made for each, a device of their own, and the accounts that the key covers.
 
 use serde_json::{Value, json};
-use test_support::people::{Token, add, enrol, text};
+use test_support::http::Client;
+use test_support::people::{Token, add, app, enrol, now, text};
+use twostep::testing::SimulatedToken;
+use twostep::time::UnixTime;
 
 use super::visitor::{Page, Site, Visitor};
 
@@ -219,4 +222,48 @@ fn an_operator_sees_what_its_key_covers() {
     }
     let page = visitor.get("/operator/accounts/alice");
     assert!(!page.html.contains("Create recovery link"), "for administrators");
+}
+
+/// The serial number of a time-based token whose clock is off by so many seconds.
+fn timed(admin: &Client, account: &str, off: i64) -> (String, SimulatedToken) {
+    let made = admin.post("/v1/devices", json!({"account": account, "kind": "totp"})).is(201);
+    let serial = text(&made["device"]["serial"]);
+    let token = app(&text(&made["provisioning"]["secret"])).off_by(off);
+    let now = now();
+    let codes = [UnixTime(now.0 - 30), now].map(|then| token.text_at(then));
+    let path = format!("/v1/devices/{serial}/activate");
+    admin.post(&path, json!({"codes": codes})).is(200);
+    (serial, token)
+}
+
+#[test]
+fn tokens_that_give_trouble_need_attention() {
+    let site = Site::new("");
+    let admin = site.admin();
+    let (far, _) = timed(&admin, "alice", 300);
+    let (waiting, token) = timed(&admin, "bob", 0);
+    let (well, _) = timed(&admin, "cleo", 0);
+    let near: Vec<String> =
+        (0..20).map(|step| token.text_at(UnixTime(now().0 - 300 + 30 * step))).collect();
+    let mut codes = (0..).map(|code| format!("{code:06}"));
+    let wrong = codes.find(|code| !near.contains(code)).unwrap();
+    for _ in 0..3 {
+        let guess = json!({"account": "bob", "serial": waiting, "code": wrong});
+        admin.post("/v1/sessions", guess).is(403);
+    }
+    let listed = |visitor: &mut Visitor| {
+        let page = visitor.get("/operator");
+        let list = page.between("aria-labelledby=\"attention\"", "</section>").unwrap().to_owned();
+        [&far, &waiting, &well].map(|serial| list.contains(serial.as_str()))
+    };
+    let (mut visitor, ..) = carol(&site, json!({}));
+    assert_eq!(listed(&mut visitor), [true, true, false]);
+    // Tokens beyond the accounts of a key do not exist for its operator.
+    let key = key_of(&site, "carol", json!({"role": "enroller", "accounts": ["bob"]}));
+    let (mut visitor, page) = shows_key(&site, "carol", &text(&key["key"]));
+    page.leads_to(SIGN_IN);
+    let code = super::bypass(&site, "carol");
+    let path = format!("{SIGN_IN}/code");
+    visitor.post(&path, &[("code", &code)]).leads_to("/operator");
+    assert_eq!(listed(&mut visitor), [false, true, false]);
 }

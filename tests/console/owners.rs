@@ -101,6 +101,8 @@ fn a_change_asks_for_a_new_proof_after_fifteen_minutes() {
     std::fs::write(&clock, "901").unwrap();
     visitor.get("/devices").is(200, "Your devices");
     visitor.post("/devices/add/app", &[]).leads_to("/prove?next=%2Fdevices");
+    let device = format!("/devices/{}", token.serial);
+    visitor.post(&device, &[("name", "Late")]).leads_to("/prove?next=%2Fdevices%2F");
     let page = visitor.get("/prove?next=%2Frecovery");
     page.is(200, "Confirm it’s you");
     let before = visitor.session().unwrap().to_owned();

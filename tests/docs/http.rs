@@ -12,19 +12,22 @@ use crate::cli::program::Agent;
 const INTRODUCTION: &str = include_str!("http.md");
 
 /// The order of the sections, with their headings.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("sessions", "Sessions"),
     ("devices", "Devices"),
     ("accounts", "Accounts"),
     ("security_keys", "Security keys"),
     ("console", "Links and sign-ins of the console"),
     ("local", "Keys and proofs of this machine"),
+    ("aws", "Access keys of AWS's wire"),
     ("fleet", "All tokens together"),
     ("control", "The agent itself"),
     ("health", "Health, keys, metrics"),
 ];
 
-const POLICY: &str = "[policy.site]\npresent = true\n";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+const POLICY: &str = "[policy.site]\npresent = true\n[aws]\nlisten = [\"127.0.0.1:0\"]\n";
 
 /// One method of one path.
 struct Operation<'d> {
@@ -53,9 +56,22 @@ impl Operation<'_> {
 
     /// The status and the description of the answer that is no refusal.
     fn success(&self) -> (&str, &Value) {
-        let (status, answer) =
-            self.responses().iter().find(|(status, _)| status.starts_with('2')).unwrap();
+        let of_class = |class| self.responses().iter().find(|(it, _)| it.starts_with(class));
+        let (status, answer) = of_class('2').or_else(|| of_class('3')).unwrap();
         (status, answer)
+    }
+
+    /// The fields that must be there of a body that is a form.
+    fn form(&self, samples: &Samples<'_>) -> Option<String> {
+        let schema = &self.described["requestBody"]["content"].get(FORM)?["schema"];
+        let fields = sorted(&samples.required(schema));
+        let pairs = fields.as_object()?.iter();
+        let pairs = pairs.map(|(name, value)| (name, value.as_str().unwrap()));
+        Some(
+            url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(pairs)
+                .finish(),
+        )
     }
 
     fn body(&self, samples: &Samples<'_>) -> Option<Value> {
@@ -121,6 +137,9 @@ fn section(operation: &Operation<'_>, samples: &Samples<'_>) -> String {
     if let Some(body) = operation.body(samples) {
         section += &format!("Content-Type: application/json\n\n{}\n", pretty(&body));
     }
+    if let Some(form) = operation.form(samples) {
+        section += &format!("Content-Type: {FORM}\n\n{form}\n");
+    }
     let (status, answer) = operation.success();
     section += &format!("```\n\n`{status}`: {}\n", answer["description"].as_str().unwrap());
     if let Some(schema) = Operation::schema(answer).filter(|schema| *schema != &json!({})) {
@@ -180,7 +199,12 @@ fn every_example_of_the_reference_is_understood_by_an_agent() {
         let (method, address) = (&operation.method, &operation.address());
         let answer = match operation.path {
             "/v1/devices/import" => client.raw(method, address, &[], TOKEN_FILE.as_bytes()),
-            _ => client.send(method, address, body),
+            _ => match operation.form(&samples) {
+                Some(form) => {
+                    client.raw(method, address, &[("Content-Type", FORM)], form.as_bytes())
+                }
+                None => client.send(method, address, body),
+            },
         };
         let (key, status, text) = (operation.key(), answer.status.to_string(), answer.text());
         let described = operation.responses().get(&status);

@@ -85,6 +85,7 @@ pub(super) fn request(key: &str) -> Option<Value> {
         "POST /v1/api-keys" => json!({
             "role": "verifier", "name": "orders", "accounts": ["alice"],
         }),
+        "POST /v1/access-keys" => json!({"account": "alice"}),
         "POST /v1/signing-keys" => json!({"algorithm": "EdDSA"}),
         "POST /v1/security-keys/authenticate/begin" => json!({"account": "alice"}),
         "POST /v1/security-keys/register/begin" => json!({"account": "alice", "name": "blue key"}),
@@ -126,6 +127,7 @@ fn string(name: &str) -> &'static str {
         }
         "audience" => "orders",
         "name" => "orders",
+        "return_to" => "https://orders.example.com/cart",
         "role" => "verifier",
         "kind" => "totp",
         "secret" => "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
@@ -139,6 +141,8 @@ fn string(name: &str) -> &'static str {
         "path" => "/var/backups/mfa.db",
         "key" => "ts_0123456789abcdef",
         "kid" => "kQ2vX1bY",
+        "access_key_id" => "AKIAQ3XW7M5LZP2RTN4C",
+        "secret_access_key" => "…40 characters, shown this once…",
         "id" | "rawId" | "userHandle" => "p4Zt9sLw",
         "clientDataJSON" => "eyJ0eXBlIjoid2ViYXV0aG4uY3JlYXRlIn0",
         "attestationObject" | "authenticatorData" | "signature" => "o2NmbXRkbm9uZQ",

@@ -41,6 +41,8 @@ impl Stranger {
     fn build(&self, program: &str) -> Output {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--bin", program]).current_dir(&self.folder);
+        // Clippy spells types otherwise in what it says.
+        cargo.env_remove("RUSTC_WORKSPACE_WRAPPER");
         cargo.env("CARGO_TARGET_DIR", target()).output().unwrap()
     }
 

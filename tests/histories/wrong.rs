@@ -21,7 +21,7 @@ pub(crate) enum Wrong {
     ReadsFirst,
     /// Answers before the change is made.
     AnswersEarly,
-    /// Commits once more after a lost answer, and takes a watermark that is high enough for its
+    /// Commits again after a lost answer, and takes a watermark that is high enough for its
     /// own.
     AsksAgain,
     /// Believes for a second what it was told of a context.
@@ -120,12 +120,25 @@ impl<S: Store> Hook<S> for Insistent {
             if !matches!(first, Err(Error::Unknown(_))) {
                 return first;
             }
-            let again = store.commit(change.clone()).await?;
+            let again = until_answered(store, &change).await?;
             let mine =
                 again == Commit::Conflict(Conflict::Revision) && reached(store, &change).await?;
             if mine { already(store, &change).await } else { Ok(again) }
         })
     }
+}
+
+/// Commits until there is an answer, for longer than a network loses answers.
+async fn until_answered(store: &impl Store, change: &Change) -> Result<Commit, Error> {
+    let mut answer = store.commit(change.clone()).await;
+    for _ in 0..40 {
+        if answer.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        answer = store.commit(change.clone()).await;
+    }
+    answer
 }
 
 /// True if each device is consumed as far as the change would have it.

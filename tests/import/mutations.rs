@@ -3,7 +3,7 @@
 use twostep::import::{Format, Settings};
 use twostep::secret::Secret;
 
-use super::{migration, read_with, servers, settings, vaults};
+use super::{migration, pskc, read_with, safenet, servers, settings, vaults};
 
 /// A generator of numbers, the same in each run.
 pub(super) struct Random(pub(super) u64);
@@ -69,12 +69,11 @@ fn no_alteration_makes_a_reader_panic_or_repeat_a_secret() {
     files.extend(vaults::plain_files());
     files.extend(servers::plain_files());
     files.push(migration::plain_file());
-    let secrets: Vec<&str> = [hex, base32]
-        .iter()
-        .chain(&vaults::SECRETS)
-        .chain(&servers::SECRETS)
-        .flat_map(|secret| (0..=secret.len() - 16).map(|at| &secret[at..at + 16]))
-        .collect();
+    files.push(safenet::TOKENS.as_bytes().to_vec());
+    files.push(pskc::plain_file().into_bytes());
+    let plain = [hex, base32].into_iter().chain(vaults::SECRETS).chain(servers::SECRETS);
+    let secrets: Vec<String> = plain.map(str::to_owned).chain(pskc::secrets()).collect();
+    let secrets = pieces(&secrets);
     let columns =
         Settings { columns: Some("serial,secret:hex,kind,digits,period".into()), ..settings() };
     let mut random = Random(7);
@@ -85,21 +84,76 @@ fn no_alteration_makes_a_reader_panic_or_repeat_a_secret() {
             _ => None,
         };
         let settings = if round % 7 == 0 { columns.clone() } else { settings() };
-        let read = read_with(format, &file, &settings);
-        let texts = read.problems.iter().map(ToString::to_string);
-        for text in texts.chain(read.notes.into_iter().map(|(_, note)| note)) {
-            let found = secrets.iter().find(|secret| text.contains(**secret));
-            assert!(found.is_none(), "{text}\n{:?}", String::from_utf8_lossy(&file));
-        }
+        repeats_none(format, &file, &settings, &secrets);
     }
 }
 
-/// Files that are read, 20,000 unless `TWOSTEP_MUTATIONS` says otherwise.
+/// All parts of so many characters that a secret could be told from.
+fn pieces(secrets: &[String]) -> Vec<&str> {
+    let all = secrets
+        .iter()
+        .flat_map(|secret| (0..=secret.len() - 16).map(move |at| &secret[at..at + 16]));
+    all.collect()
+}
+
+/// Reads a file, and sees that no answer has a part of a secret.
+fn repeats_none(format: Option<Format>, file: &[u8], settings: &Settings, secrets: &[&str]) {
+    let read = read_with(format, file, settings);
+    let texts = read.problems.iter().map(ToString::to_string);
+    for text in texts.chain(read.notes.into_iter().map(|(_, note)| note)) {
+        let found = secrets.iter().find(|secret| text.contains(**secret));
+        assert!(found.is_none(), "{text}\n{:?}", String::from_utf8_lossy(file));
+    }
+}
+
+#[test]
+fn no_alteration_of_an_encrypted_file_makes_a_reader_panic() {
+    const PASSPHRASE: &str = "quay side for ships";
+    let opened_by = |passphrase: &str| Settings {
+        passphrase: Some(Secret::from(passphrase.as_bytes())),
+        ..settings()
+    };
+    let (passphrase, derived) = (opened_by("quay side"), opened_by(PASSPHRASE));
+    let fernet = Settings { key: Some(servers::key()), ..settings() };
+    let mut files = vec![
+        (None, servers::sealed_file(), fernet),
+        (None, pskc::derived_file(PASSPHRASE), derived),
+    ];
+    for (file, key) in pskc::sealed_files() {
+        let settings = Settings { key: Some(Secret::from(key.as_bytes())), ..settings() };
+        files.push((None, file.into_bytes(), settings));
+    }
+    for (format, file) in vaults::cheap_files() {
+        files.push((format, file, passphrase.clone()));
+    }
+    let costly = files.len();
+    for (_, file) in vaults::sealed_files() {
+        files.push((None, file, passphrase.clone()));
+    }
+    for (at, (format, file, settings)) in files.iter().enumerate() {
+        let read = read_with(*format, file, settings);
+        assert!(read.tokens.len() > 1, "file {at}: {:?}", read.problems);
+    }
+    let mut secrets = vec![PASSPHRASE.to_owned()];
+    secrets.extend(vaults::SECRETS.map(str::to_owned));
+    secrets.extend(pskc::secrets());
+    secrets.extend(pskc::sealed_files().map(|(_, key)| key));
+    let secrets = pieces(&secrets);
+    let mut random = Random(9);
+    for round in 0..rounds() {
+        // Vaults whose work is as much as their apps do.
+        let among = if round % 500 == 0 { files.len() } else { costly };
+        let (format, file, settings) = &files[random.below(among)];
+        repeats_none(*format, &altered(file, &mut random), settings, &secrets);
+    }
+}
+
+/// Files that are read, 5,000 unless `TWOSTEP_MUTATIONS` says otherwise.
 pub(super) fn rounds() -> usize {
     std::env::var("TWOSTEP_MUTATIONS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(20_000)
+        .unwrap_or(5_000)
 }
 
 #[test]
@@ -115,7 +169,7 @@ fn altered_ciphertext_gives_no_token_with_another_secret() {
     for (costs, file) in &files {
         let sound = read_with(None, file, &key);
         assert!(sound.tokens.len() > 1);
-        for round in 0..rounds() / 200 {
+        for round in 0..rounds() / 100 {
             // Bytes that decide about the work stay as they are.
             let mut changed = file[..*costs].to_vec();
             changed.extend(altered(&file[*costs..], &mut random));

@@ -4,7 +4,7 @@ use twostep::import::{Format, Place, ProblemCode, TokenKind};
 
 use super::recognised;
 
-const TOKENS: &str = "<Tokens>\n\
+pub(super) const TOKENS: &str = "<Tokens>\n\
     <Token serial=\"AL-0001\">\n<CaseModel>5</CaseModel><ProductName>Alpine</ProductName>\n\
     <Applications><Application ConnectorID=\"{1}\">\n\
     <Seed>303132333435363738396162636465666768696a</Seed><MovingFactor>17</MovingFactor>\n\

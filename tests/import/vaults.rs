@@ -74,6 +74,11 @@ pub(super) fn sealed_files() -> Vec<(usize, Vec<u8>)> {
         .into()
 }
 
+/// Encrypted files that are opened with little work, and the format of one that is not recognised.
+pub(super) fn cheap_files() -> [(Option<Format>, Vec<u8>); 2] {
+    [(None, sealed_aegis(COSTS).into_bytes()), (Some(Format::AndOtp), sealed_andotp(10))]
+}
+
 #[test]
 fn each_app_is_recognised_and_tells_the_same_two_tokens() {
     for (format, file) in vaults() {

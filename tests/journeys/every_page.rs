@@ -76,7 +76,7 @@ fn every_page_is_for_all() {
 
 /// Looks at one page in every way.
 #[track_caller]
-fn look(
+pub(crate) fn look(
     world: &World,
     browser: &mut Browser,
     (path, english, other): (&str, &str, &str),
@@ -95,6 +95,8 @@ fn look(
         assert!(!browser.scrolls_sideways(), "{place} at {width} px");
         let small = browser.run(SMALL);
         assert_eq!(small, json!([]), "{place} at {width} px has small controls");
+        let flat = browser.run(FLAT);
+        assert_eq!(flat, json!([]), "{place} at {width} px has a picture without room");
         for scheme in [Scheme::Light, Scheme::Dark] {
             browser.prefer(scheme);
             let violations = browser.violations();
@@ -139,6 +141,8 @@ fn a_refused_form_leads_to_its_field() {
     browser.fill("First code", "12");
     browser.press("button", "Resync");
     assert_eq!(browser.status(), 422);
+    // A browser moves the focus when it draws the page.
+    browser.until("document.activeElement !== document.body");
     let focused = browser.focused();
     assert!(focused.is_some_and(|control| control.role == "alert"), "{}", browser.outline());
     assert!(problems(&mut browser)[0].starts_with("There is a problem"));
@@ -180,6 +184,11 @@ const SMALL: &str = "[...document.querySelectorAll('button, summary, a.button, l
         input:not([type=hidden], [type=radio], [type=checkbox])')]
     .filter(it => it.checkVisibility() && it.getBoundingClientRect().height < 43.5)
     .map(it => it.outerHTML)";
+
+/// Names of pictures that are drawn in no room.
+const FLAT: &str = "[...document.querySelectorAll('svg[role=img]')]
+    .filter(it => it.checkVisibility() && it.getBoundingClientRect().width < 100)
+    .map(it => it.getAttribute('aria-label'))";
 
 /// The number of controls that the Tab key reaches.
 const TABBED: &str = "[...document.querySelectorAll('a[href], button, input, summary, \

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod apps;
+mod every_other_page;
 mod every_page;
 mod keys;
 mod links;
 mod operators;
+mod pictures;
+mod proxied;
 mod services;
 mod sessions;
 mod tokens;
@@ -24,7 +27,7 @@ use test_support::http::{Answer, Client};
 pub(crate) struct World {
     pub(crate) admin: Client,
     pub(crate) origin: String,
-    _agent: Agent,
+    pub(crate) agent: Agent,
 }
 
 impl World {
@@ -47,7 +50,7 @@ impl World {
              origin = \"{origin}\"\nlisten = [\"127.0.0.1:{port}\"]\nhelp = \"Call 2222\"\n{more}"
         );
         let agent = Agent::start(&config);
-        World { admin: Client::unix(agent.socket()), origin, _agent: agent }
+        World { admin: Client::unix(agent.socket()), origin, agent }
     }
 
     /// The address of a page.
@@ -194,6 +197,6 @@ pub(crate) fn gallery() -> PathBuf {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

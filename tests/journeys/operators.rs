@@ -7,7 +7,7 @@ use test_support::{people, tools};
 use crate::journeys::{World, add_key, news, state_of};
 
 /// An operator who is signed in, with a key of this role for these accounts.
-fn operator(world: &World, key: Value) -> Browser {
+pub(crate) fn operator(world: &World, key: Value) -> Browser {
     let mut token = people::enrol(&world.admin, "dana");
     let key = people::api_key(&world.admin, key);
     let mut browser = Browser::open(&world.page("/operator/sign-in"));

@@ -62,6 +62,8 @@ async fn a_commit_whose_answer_is_lost_is_unknown() {
     let store = options(&through).open().await.unwrap();
     let one = One::add(&store).await;
     assert!(matches!(one.accept(&store).await, Ok(Commit::Committed(_))));
+    // A change is one statement, that decides, where what it replaces was read.
+    store.account(&one.account()).await.unwrap();
 
     proxy.set(Network::Deaf);
     let begun = Instant::now();

@@ -54,10 +54,7 @@ const UNSEEN: &[char] = &[
 ];
 
 fn cases() -> Config {
-    Config {
-        failure_persistence: None,
-        ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000))
-    }
+    Config { failure_persistence: None, ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 5_000)) }
 }
 
 proptest! {

@@ -18,7 +18,7 @@ use super::oracle::{ALGORITHMS, Random, code, setting};
 proptest! {
     #![proptest_config(Config {
         failure_persistence: None,
-        ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000))
+        ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 5_000))
     })]
 
     #[test]

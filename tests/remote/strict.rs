@@ -30,7 +30,8 @@ async fn a_forged_context_is_refused_by_agent_and_followers() {
         client.introspect(signed.as_str(), None).await.unwrap().is_some()
             && validator.validate(&signed).is_ok()
     );
-    let table = negatives(&forge, &signed, now().0);
+    // Hundreds of these are judged while the clock runs.
+    let table = negatives(&forge, &signed, now().0..=now().0 + 60);
     assert!(table.len() > 400, "{}", table.len());
     for Negative { what, signed, .. } in &table {
         assert!(validator.validate_any(signed).is_err(), "{what}");

@@ -2,7 +2,7 @@
 //!
 //! Another process adds, activates, verifies, fails and revokes on a store and tells of each thing
 //! when it is done. It is killed with SIGKILL in the middle of that; then the store is opened
-//! again. `TWOSTEP_RESTART_ROUNDS` says how often (200).
+//! again. `TWOSTEP_RESTART_ROUNDS` says how often (60).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -25,7 +25,7 @@ use self::worker::{Start, Told};
 fn a_kill_loses_no_acknowledged_change_and_revives_no_code() {
     let rounds: u64 = std::env::var("TWOSTEP_RESTART_ROUNDS")
         .ok()
-        .map_or(200, |rounds| rounds.parse().unwrap());
+        .map_or(60, |rounds| rounds.parse().unwrap());
     if let Some(fault) = first_fault(rounds, false) {
         panic!("{fault}");
     }

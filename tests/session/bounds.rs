@@ -10,7 +10,7 @@ use twostep::session::{Issuer, RevocationFeed, RevocationList, SignedContext, Va
 use twostep::verifier::Authority;
 
 use super::Desk;
-use super::revocation::Presser;
+use super::revocation::{Node, Presser};
 
 struct Town {
     desk: Desk,
@@ -120,4 +120,39 @@ async fn many_accounts_fold_into_their_own_marks() {
         assert_eq!(town.lives(signed).await, [false; 2]);
     }
     assert_eq!(town.lives(&bystander).await, [true; 2]);
+}
+
+#[tokio::test]
+async fn devices_that_do_not_fit_fold_into_their_accounts() {
+    // Room for 25 devices.
+    let town = Town::holding(100).await;
+    let (bystander, _) = town.open(&"bob".parse().unwrap()).await;
+    let (verifier, issuer) = (town.world().verifier.clone(), town.issuer().clone());
+    let node = Node { verifier, issuer, introspector: town.desk.introspector() };
+    let mut dead = Vec::new();
+    for number in 0..40 {
+        let mut person = Presser::new(&node.verifier, &format!("person {number}")).await;
+        dead.push(person.open(&node).await.0);
+        node.verifier.remove(&person.serial, &Authority::Admin).await.unwrap();
+    }
+    for signed in &dead {
+        assert_eq!(town.lives(signed).await, [false; 2]);
+    }
+    assert_eq!(town.lives(&bystander).await, [true; 2]);
+}
+
+/// A context is dated a second later if its account was revoked in the same one.
+#[tokio::test]
+async fn a_context_of_the_next_second_is_folded_too() {
+    // Room for fifty single contexts.
+    let town = Town::holding(100).await;
+    let mut dead = Vec::new();
+    for number in 0..70 {
+        let account = format!("person {number}").parse().unwrap();
+        town.world().verifier.revoke_sessions(&account, None, None).await.unwrap();
+        dead.push(town.revoke_one(&account).await);
+    }
+    for signed in &dead {
+        assert_eq!(town.lives(signed).await, [false; 2]);
+    }
 }

@@ -106,12 +106,12 @@ impl Node {
     }
 }
 
-/// `TWOSTEP_REVOCATION_ROUNDS` says how many rounds there are (10,000).
+/// `TWOSTEP_REVOCATION_ROUNDS` says how many rounds there are (2,000).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revocation_separates_contexts_within_one_second() {
     let rounds = std::env::var("TWOSTEP_REVOCATION_ROUNDS")
         .ok()
-        .map_or(10_000, |rounds| rounds.parse().unwrap());
+        .map_or(2_000, |rounds| rounds.parse().unwrap());
     let (world, ahead) = (World::new(), FixedClock::at(NOW));
     let order = Arc::new(Order::default());
     let node = |clock| {

@@ -148,7 +148,7 @@ async fn devices_of_an_import_are_changed_before_their_rows_are_moved() {
         write(&store, Write::StageDevices { import, at: NOW, devices }).await;
     }
     let staged = rusqlite::Connection::open(&path).unwrap();
-    // The last rows are the last to be moved, 200 at a time.
+    // The last rows are the last to be moved, 50 at a time.
     let revision: i64 = staged
         .query_row("SELECT revision FROM staged ORDER BY number DESC LIMIT 1", [], |row| row.get(0))
         .unwrap();

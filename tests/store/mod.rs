@@ -17,6 +17,8 @@ mod replaced;
 mod retagged;
 mod schema_steps;
 mod strays;
+mod tables;
+mod tables_editor;
 
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -57,13 +57,13 @@ async fn a_database_of_a_later_schema_is_refused_in_words() {
     let database = address.rsplit('/').next().unwrap();
     let later = |serves| format!("INSERT INTO schema_version VALUES (1001, 'later', {serves})");
     // The numbers of steps have no gaps.
-    server().sql(database, &later(1).replace("1001", "4"));
+    server().sql(database, &later(1).replace("1001", "6"));
     open(&address).await.unwrap();
-    server().sql(database, "UPDATE schema_version SET serves = 4 WHERE version = 4");
+    server().sql(database, "UPDATE schema_version SET serves = 6 WHERE version = 6");
     let error = open(&address).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Newer { known: 3, .. }), "{error}");
+    assert!(matches!(error, ConnectError::Newer { known: 5, .. }), "{error}");
     assert!(error.to_string().contains("run that one"), "{error}");
-    server().sql(database, "DELETE FROM schema_version WHERE version = 4");
+    server().sql(database, "DELETE FROM schema_version WHERE version = 6");
     server().sql(database, "UPDATE schema_version SET checksum = 'other'");
     let error = open(&address).await.unwrap_err();
     assert!(matches!(error, ConnectError::Changed { version: 1, .. }), "{error}");

@@ -130,7 +130,7 @@ async fn stored() -> (Folders, PathBuf) {
 /// The schema cannot be set back, so that the step is taken again over rows of an editor.
 #[tokio::test]
 async fn a_step_is_taken_once() {
-    let back = "DELETE FROM schema_version WHERE version = 11;";
+    let back = "DELETE FROM schema_version WHERE version = 12;";
     let drop = format!("{back} ALTER TABLE devices DROP COLUMN note;");
     let mine = "UPDATE devices SET state = 'active', body = replace(body, 'disabled', 'active');";
     let old_rows: String = authenticated()
@@ -191,7 +191,7 @@ async fn the_number_of_the_schema_cannot_be_set_back() {
         let conn = Connection::open(&path).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; BEGIN").unwrap();
         further.take(&conn, Some(&keyring())).unwrap();
-        let back = format!("DELETE FROM schema_version WHERE version = 11; {drop}");
+        let back = format!("DELETE FROM schema_version WHERE version = 12; {drop}");
         conn.execute_batch(&back).unwrap();
         let taken = further.take(&conn, Some(&keyring()));
         assert!(matches!(taken, Err(OpenError::Damaged { .. })), "{drop}: {taken:?}");
@@ -205,7 +205,7 @@ async fn no_step_is_taken_under_a_program_that_serves() {
     let (path, older) = (folders.new_path(), folders.new_path());
     lived_in(&path, &older).await;
     let serving = SqliteStore::open(&path).unwrap();
-    edit(&path, "DELETE FROM schema_version WHERE version = 10");
+    edit(&path, "DELETE FROM schema_version WHERE version = 11");
     let second = SqliteStore::open_with(&path, &keyring()).map(drop);
     assert!(matches!(second, Err(OpenError::Held(_))), "{second:?}");
     drop(serving);

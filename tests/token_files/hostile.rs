@@ -33,10 +33,10 @@ impl Case {
     }
 }
 
-const MOST_WORK: Duration = Duration::from_secs(2);
+pub(super) const MOST_WORK: Duration = Duration::from_secs(2);
 
 /// KiB beyond those before the file.
-const MOST_MEMORY: u64 = 64 * 1_024;
+pub(super) const MOST_MEMORY: u64 = 64 * 1_024;
 
 #[test]
 fn hostile_files_are_refused_with_little_work_and_memory() {
@@ -71,7 +71,7 @@ fn hostile_files_are_refused_with_little_work_and_memory() {
 }
 
 /// All rows of the store that an import may change.
-fn rows(agent: &Agent) -> Vec<String> {
+pub(super) fn rows(agent: &Agent) -> Vec<String> {
     let file = agent.folder.path().join("store.db");
     let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let tables = ["accounts", "devices", "tombstones", "fingerprint_aliases", "audit"];

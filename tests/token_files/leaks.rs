@@ -1,8 +1,7 @@
 //! Search for the secrets of token files in all that an agent wrote, showed and kept in memory.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +9,7 @@ use serde_json::json;
 use test_support::agent::Agent;
 use test_support::canaries::{Canaries, plain_forms};
 use test_support::http::{Answer, Client};
+use test_support::memory;
 use test_support::sealed_vaults::{self, COSTS, PASSPHRASE};
 
 use super::{admin, container, exported, hex, import, secret};
@@ -154,37 +154,6 @@ impl Marked {
     }
 }
 
-/// Memory that an agent may write, by its name in the list of the kernel. The stacks of threads are
-/// left out: what a call leaves behind is overwritten by the next ones, and nothing can wipe it.
-fn memory(agent: &Agent) -> Vec<(String, Vec<u8>)> {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", agent.pid())).unwrap();
-    let memory = File::open(format!("/proc/{}/mem", agent.pid())).unwrap();
-    let (mut regions, mut before) = (Vec::new(), "");
-    for line in maps.lines() {
-        // A stack has a guard of one page below it.
-        let is_stack = before.contains(" ---p ") && pages(before) == 1 && !line.contains('/');
-        before = line;
-        if !line.contains(" rw") || is_stack {
-            continue;
-        }
-        let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
-        let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
-        let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
-        // Regions of devices cannot be read.
-        if memory.read_exact_at(&mut bytes, from).is_ok() {
-            regions.push((line.to_owned(), bytes));
-        }
-    }
-    regions
-}
-
-/// The number of pages of a region.
-fn pages(line: &str) -> u64 {
-    let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
-    let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
-    (to - from) / 4_096
-}
-
 /// The request itself stays in the buffer of the HTTP server until that is used again: its head
 /// with a passphrase in base64, and the first bytes of the file as they were sent. Nothing that was
 /// read out of it is left.
@@ -199,7 +168,7 @@ fn memory_holds_no_secret_after_an_import_but_the_request() {
         file.keep(&mut canaries);
         let search = canaries.search(plain_forms);
         let (mut searched, mut found) = (0, Vec::new());
-        for (region, bytes) in memory(&agent) {
+        for (region, bytes) in memory::of(agent.pid()) {
             searched += bytes.len();
             let places = search.all_of(&bytes);
             let places = places.into_iter().filter(|(_, at)| !file.is_request(&bytes, *at));

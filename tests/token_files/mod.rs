@@ -3,11 +3,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod faults;
 mod hostile;
 mod kills;
 mod leaks;
 mod measured;
 mod size;
+mod surprises;
 mod writers;
 
 use std::fmt::Write as _;
@@ -112,8 +114,12 @@ fn count(client: &Client) -> u32 {
 }
 
 fn started() -> Agent {
+    started_with("")
+}
+
+fn started_with(config: &str) -> Agent {
     let folder = tempfile::tempdir().unwrap();
-    let config = store_in(folder.path());
+    let config = format!("{}{config}", store_in(folder.path()));
     Agent::start_in(folder, &config)
 }
 

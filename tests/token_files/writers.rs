@@ -139,3 +139,29 @@ print(payload_to_migration_link(MigrationPayload(otp_parameters=[entry], version
         taken_over(&file, "&account=ina", "ina", &used, || of_counter(7, &[SECRET]));
     }
 }
+
+/// An export of privacyIDEA in its exact shape, but for the encryption around it.
+fn privacyidea(kind: &str, counter: u64) -> String {
+    format!(
+        r#"[{{"serial":"PI1","type":"{kind}","otpkey":"{SECRET}","description":"","otplen":6,
+        "maxfail":10,"counter":{counter},"window":10,"active":true,"revoked":false,
+        "locked":false,"failcount":0,"rollout_state":"","info_list":{{"tokenkind":"hardware",
+        "hashlib":"sha1","timeShift":"0.0","timeStep":"30"}},"user":{{"login":"ina",
+        "realm":"werft","resolver":"ldap","uid":"1"}}}}]"#
+    )
+}
+
+#[test]
+fn codes_that_privacyidea_accepted_are_used_here() {
+    if !tools::have("oathtool") {
+        return;
+    }
+    // The counter of an event token is the next one, of a time token the step used last.
+    let file = privacyidea("hotp", 9);
+    let used = of_counter(8, &[SECRET]);
+    taken_over(file.as_bytes(), "", "ina@werft", &used, || of_counter(9, &[SECRET]));
+    let used = step();
+    let file = privacyidea("totp", used);
+    let code = code_at(used, 30, &[SECRET]);
+    taken_over(file.as_bytes(), "", "ina@werft", &code, || behind(used, &[SECRET]));
+}

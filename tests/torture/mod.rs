@@ -4,7 +4,7 @@
 //! A round is a random sequence on the program itself: people enrol, verify and revoke; operators
 //! back up, stop, restore, move, copy and rotate keys; files are removed, exchanged and mixed up,
 //! and disks are full. A ledger outside the product knows what was acknowledged.
-//! `TWOSTEP_TORTURE_ROUNDS` says how many rounds there are (200), `TWOSTEP_TORTURE_SEED` repeats
+//! `TWOSTEP_TORTURE_ROUNDS` says how many rounds there are (80), `TWOSTEP_TORTURE_SEED` repeats
 //! the one of that seed.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -37,7 +37,7 @@ fn the_agent_serves_the_acknowledged_state_or_refuses_with_a_remedy() {
     let number = |name| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
     let (first, rounds) = match number("TWOSTEP_TORTURE_SEED") {
         Some(seed) => (seed, 1),
-        None => (1, number("TWOSTEP_TORTURE_ROUNDS").unwrap_or(200)),
+        None => (1, number("TWOSTEP_TORTURE_ROUNDS").unwrap_or(80)),
     };
     let began = Instant::now();
     let faults: Mutex<Vec<String>> = Mutex::default();

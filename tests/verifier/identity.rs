@@ -155,3 +155,21 @@ async fn codes_accepted_after_a_backup_are_refused_after_its_restore() {
         .await
         .unwrap();
 }
+
+/// A serial number can pass to another account between the look-up of a device and its change.
+#[tokio::test]
+async fn a_change_for_one_account_leaves_the_device_of_another() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    let limited = world.verifier.limited_to(held.account.clone());
+    world.verifier.remove(&held.serial, &Authority::Admin).await.unwrap();
+    let bobs = Held { serial: held.serial.clone(), ..Held::new("bob") };
+    world.verifier.add(bobs.to_add(), &Authority::Admin).await.unwrap();
+
+    let removed = limited.remove(&held.serial, &Authority::Admin).await;
+    assert!(matches!(removed, Err(Error::NotFound(_))), "{removed:?}");
+    let deactivated = limited.deactivate(&held.serial, &Authority::Admin).await;
+    assert!(matches!(deactivated, Err(Error::NotFound(_))), "{deactivated:?}");
+    assert_eq!(world.device(&bobs).await.account, Some(bobs.account.clone()));
+    world.verifier.remove(&held.serial, &Authority::Admin).await.unwrap();
+}

@@ -30,5 +30,7 @@ mod run;
 mod same_secret;
 mod sealing_keys;
 mod spare_codes;
+mod stock;
 mod throttle;
+mod two_starts;
 mod usernameless;

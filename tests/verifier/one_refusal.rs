@@ -1,11 +1,17 @@
-//! One refusal: every wrong code costs the same number of compressions.
+//! One refusal: every wrong code costs the same number of compressions, and waits for the store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
+use test_support::hooked::{Hook, Hooked};
+use test_support::test_store::TestStore;
 use test_support::world::{Held, World, both, nowhere, refused};
 use twostep::device::{RecoveryCode, Refusal};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::otp::{Algorithm, Counter, Digits, Hotp, Totp, Window, compressions};
+use twostep::store::{Answer, Change, Commit, Store};
 use twostep::testing::SimulatedToken;
 use twostep::verifier::{Authority, NewDevice, NewFactor, Passcode};
 
@@ -258,4 +264,37 @@ async fn every_refusal_of_a_code_takes_the_same_compressions() {
     assert_eq!(refused::<()>(Err(hidden)), Refusal::UnknownDevice);
     costs.entry(compressions() - real).or_default().push("hidden from the caller");
     assert_eq!(costs.len(), 1, "compressions by class: {costs:#?}");
+}
+
+/// Counts the changes that reach the store's writer.
+#[derive(Default)]
+struct Writes(AtomicU64);
+
+impl Hook for Writes {
+    fn commit<'a>(&'a self, store: &'a TestStore, change: Change) -> Answer<'a, Commit> {
+        self.0.fetch_add(1, Relaxed);
+        store.commit(change)
+    }
+}
+
+/// A refusal that changes nothing would be faster without the writer, and fail on no full disk.
+#[tokio::test]
+async fn every_refusal_of_a_code_waits_for_the_writer_once() {
+    let world = World::new();
+    let classes = classes(&world).await;
+    let writes = Arc::new(Writes::default());
+    let verifier = world.verifier_on(Hooked { store: world.store(), hook: Arc::clone(&writes) });
+    let hidden = "alice".parse().unwrap();
+    // The first request of a verifier notes the time.
+    verifier.refuse_hidden(&hidden, None, None).await.unwrap();
+    for Class(class, account, serial, code, _) in classes {
+        let before = writes.0.load(Relaxed);
+        refused(verifier.verify_code(&account, serial.as_ref(), code).await);
+        assert_eq!(writes.0.load(Relaxed) - before, 1, "{class}");
+    }
+    for pair in [None, Some(Window::Owner)] {
+        let before = writes.0.load(Relaxed);
+        verifier.refuse_hidden(&hidden, None, pair).await.unwrap();
+        assert_eq!(writes.0.load(Relaxed) - before, 1, "hidden from the caller");
+    }
 }

@@ -170,6 +170,34 @@ async fn a_window_ends_within_a_millisecond_of_a_step() {
     }
 }
 
+#[tokio::test]
+async fn a_clock_is_followed_no_farther_than_a_pair_finds_it() {
+    let pair = |around, by, window| Op::Pair {
+        who: 1,
+        around,
+        by,
+        shape: Shape::Right,
+        window,
+        entry: Entry::Due,
+    };
+    let ops = [
+        Op::SetClock(32_841),
+        Op::Pass(3_739),
+        Op::Jump(-19),
+        Op::Pass(46),
+        pair(Around::Present, -5, Window::Owner),
+        Op::SetClock(27_757),
+        Op::Jump(-69),
+        Op::Pass(3_766),
+        pair(Around::Expected, 2_886, Window::Admin),
+        Op::Pass(53),
+        Op::Code { who: 1, around: Around::Expected, by: -1 },
+    ];
+    if let Err(fault) = all_hold(&ops).await {
+        panic!("{fault}");
+    }
+}
+
 /// Performs the operations, each of which must keep the rules.
 async fn all_hold(ops: &[Op]) -> Result<Run, String> {
     let mut run = Run::new().await;

@@ -8,8 +8,8 @@ use test_support::world::{Held, World, both, refused};
 use twostep::device::{DeviceState, Factor, Leads, Refusal};
 use twostep::id::CallerId;
 use twostep::otp::{Code, Counter, Hotp, Window};
-use twostep::store::SqliteStore;
 use twostep::store::sqlite::{Restore, restore_as};
+use twostep::store::{AuditCursor, SqliteStore, Store};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Error, NewDevice, NewFactor, Passcode, Verifier};
@@ -340,4 +340,31 @@ async fn a_second_restore_gives_nothing_back() {
     let was = &before.device(&held.serial).unwrap().device;
     assert_eq!(world.device(&held).await.factor, was.factor, "nothing is lowered");
     assert_eq!(world.device(&hotp).await.state, DeviceState::Disabled);
+}
+
+/// The operator says that no token was found far ahead; the log knows better of one.
+#[tokio::test]
+async fn a_log_disables_again_and_doubts_what_was_found_ahead() {
+    let mut world = World::in_file();
+    let [stolen, fast, kept] =
+        [world.active("alice").await, world.active("bob").await, world.active("carol").await];
+    let backup = backup(&world).await;
+    world.pass(60);
+    world.verifier.deactivate(&stolen.serial, &Authority::Admin).await.unwrap();
+    let pair = fast.clone().ahead_by(500).pair(world.now());
+    world.verifier.resync(&fast.serial, both(&pair), Window::Admin).await.unwrap();
+    let rows = world.store().audit(AuditCursor::start(), 1_000).await.unwrap();
+
+    let (caller, leads, mut rows) =
+        (CallerId::new("uid:0"), Leads::Owners, rows.into_iter().map(Ok));
+    let (keyring, now) = (Some(&world.keyring), world.now());
+    let rows: &mut dyn Iterator<Item = _> = &mut rows;
+    let log = Some(rows);
+    let restored = restore_as(&backup, Restore { now, caller: &caller, leads, keyring, log });
+    assert_eq!(restored.unwrap().repeated.disabled, 1);
+    world.move_to(&backup);
+    assert_eq!(world.device(&stolen).await.state, DeviceState::Disabled);
+    assert_eq!(world.device(&kept).await.state, DeviceState::Active);
+    let clocks = [world.totp(&fast).await, world.totp(&kept).await];
+    assert_eq!(clocks.map(|totp| totp.doubtful.is_some()), [true, false]);
 }

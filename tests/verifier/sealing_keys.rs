@@ -412,27 +412,3 @@ async fn a_key_is_made_only_for_a_store_without_secrets() {
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     fresh().ready().await.unwrap();
 }
-
-/// Of two programs that start together both have a new key in mind, and one of the two is the
-/// store's.
-#[tokio::test]
-async fn two_programs_that_start_at_once_use_one_key() {
-    let world = World::new();
-    let file = world.beside("sealing.key");
-    let of = || {
-        Verifier::with(
-            Arc::new(world.store()),
-            Keyring::from_file_or_new(&file).unwrap(),
-            Arc::new(world.clock.clone()),
-            Limits::default(),
-        )
-    };
-    let (first, second) = (of(), of());
-    let (one, two) = tokio::join!(first.ready(), second.ready());
-    one.unwrap();
-    two.unwrap();
-    assert_eq!(
-        first.sealer().await.unwrap().keyring().current(),
-        second.sealer().await.unwrap().keyring().current()
-    );
-}

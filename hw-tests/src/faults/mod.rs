@@ -198,12 +198,16 @@ mod tests {
         registered.extend([0x30, 0x82, 0x00, 0x10]);
         registered.extend([2; 90]);
         registered.extend([0x90, 0x00]);
+        // An authentication, in whose signature each byte has the same value.
+        let authenticated = |byte| [&[1, 0, 0, 0, 7][..], &[byte; 70], &[0x90, 0x00]].concat();
         vec![
             (vec![On::Init], reply(INIT, vec![1; 17])),
             (vec![On::Any, On::Cbor, On::Info], reply(CBOR, info)),
             (vec![On::Any, On::Cbor, On::Made], reply(CBOR, made)),
             (vec![On::Any, On::Cbor, On::Asserted], reply(CBOR, asserted)),
             (vec![On::Any, On::U2f], reply(MSG, registered)),
+            (vec![On::Any, On::U2f], reply(MSG, authenticated(0))),
+            (vec![On::Any, On::U2f], reply(MSG, authenticated(255))),
         ]
     }
 }

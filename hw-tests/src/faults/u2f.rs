@@ -15,8 +15,15 @@ fn changed(reply: &Reply, change: impl FnOnce(&mut Vec<u8>)) -> Sent {
     reply.saying(payload).into()
 }
 
+/// The reply with another byte at this place. A byte that has the new value by chance, as one of a
+/// signature may, becomes its complement.
 fn spoiled(reply: &Reply, at: usize, change: fn(u8) -> u8) -> Sent {
-    changed(reply, |bytes| bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = change(*byte)))
+    changed(reply, |bytes| {
+        if let Some(byte) = bytes.get_mut(at) {
+            let new = change(*byte);
+            *byte = if new == *byte { !new } else { new };
+        }
+    })
 }
 
 /// The offset of the key handle's length in a registration.

@@ -64,6 +64,11 @@ impl Caller {
         self.scope.covers(account)
     }
 
+    /// `true` if every account exists for this caller.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.scope == Scope::All
+    }
+
     /// `true` if this caller may hear why something was refused for the account; without one, for
     /// any.
     pub(crate) fn hears_why(&self, account: Option<&AccountId>) -> bool {

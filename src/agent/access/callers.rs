@@ -21,9 +21,7 @@ use crate::agent::access::peer::{Login, Peer, is_administrator, login_names};
 use crate::agent::access::places::Places;
 use crate::agent::accounts::Accounts;
 use crate::agent::config::{AccountPattern, Config, Role};
-#[cfg(feature = "console")]
-use crate::id::AccountId;
-use crate::id::CallerId;
+use crate::id::{AccountId, CallerId};
 use crate::store::ApiKeyRecord;
 use crate::verifier::{Error, Verifier};
 
@@ -133,6 +131,46 @@ impl Callers {
         let own = self.0.within_rate(own)?.seated(&self.0.places);
         own.place.take().await;
         Ok(Caller { place: own.place, ..caller })
+    }
+
+    /// The caller that an access key of AWS's wire names, for a user's account; without one it is
+    /// root, an administrator. Has its place once the request may be worked on.
+    ///
+    /// # Errors
+    /// [`Denied`] above its request rate; a verifier's error where the store cannot say.
+    pub(crate) async fn signer(
+        &self,
+        key: &str,
+        user: Option<&AccountId>,
+    ) -> Result<Caller, Failure> {
+        let inner = &self.0;
+        let id = CallerId::new(format!("aws:{key}"));
+        let none = inner.explained(false, None);
+        let caller = match user {
+            None => Caller::new(id, Role::Admin, Scope::All, none),
+            Some(account) => {
+                let own = inner.only(vec![AccountPattern::Exactly(account.clone())], None);
+                Caller::new(id, Role::Enroller, own, none)
+            }
+        };
+        // Keys that were deleted after the backup are back.
+        if inner.verifier.restored().await?.is_some() {
+            return Err(Error::Restored.into());
+        }
+        let caller = inner.within_rate(caller)?.seated(&inner.places);
+        caller.place.take().await;
+        Ok(caller)
+    }
+
+    /// This caller as an administrator of one account.
+    pub(crate) fn over(&self, caller: &Caller, account: &AccountId) -> Caller {
+        let scope = self.0.only(vec![AccountPattern::Exactly(account.clone())], None);
+        Caller { role: Role::Admin, scope, ..caller.clone() }
+    }
+
+    /// Waits before a denial, so that guesses over a connection come one after the other.
+    pub(crate) async fn before_denial(&self, connection: &Connection) {
+        self.0.places.before_denial(connection.peer.holder()).await;
     }
 
     /// Names of these callers: login names of users, names of API keys that were not revoked.

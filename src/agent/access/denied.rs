@@ -32,6 +32,9 @@ pub(crate) enum Denied {
     /// The request is malformed or contradicts itself.
     #[error("{0}")]
     BadInput(String),
+    /// There are as many as there may be.
+    #[error("{0}")]
+    LimitExceeded(&'static str),
     /// The caller's request rate is above its limit.
     #[error("you send requests too fast: wait")]
     TooFast(Duration),

@@ -102,8 +102,12 @@ impl Place {
     /// many requests about one account keep none about another one waiting.
     pub(crate) async fn lane(&self, account: &AccountId) -> Option<Lane> {
         let places = self.places.as_ref()?;
+        let of = (self.caller.clone(), account.clone());
+        if let Some(lane) = places.lanes.take_at_once(of.clone()) {
+            return Some(lane);
+        }
         self.release();
-        let lane = places.lanes.take((self.caller.clone(), account.clone())).await;
+        let lane = places.lanes.take(of).await;
         self.take().await;
         Some(lane)
     }

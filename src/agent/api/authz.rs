@@ -13,7 +13,7 @@ use percent_encoding::{
 };
 
 use crate::agent::access::Caller;
-use crate::agent::api::extract::{Proxy, Segment};
+use crate::agent::api::extract::{Proxy, Segment, one, site};
 use crate::agent::operations::policies;
 use crate::agent::operations::policies::Verdict;
 use crate::agent::problem::Problem;
@@ -200,20 +200,12 @@ fn sign_in(
 /// The address of the request, if it is on one of these origins. Octets that an address cannot hold
 /// are percent-encoded (RFC 3986 §2.1), as browsers do.
 fn came_from(origins: &[Origin], headers: &HeaderMap) -> Option<String> {
-    let word = |name| str::from_utf8(one(headers, name)?).ok();
-    let origin = format!("{}://{}", word("x-forwarded-proto")?, word("x-forwarded-host")?);
+    let origin = site(headers)?;
     let path = one(headers, "x-forwarded-uri")?;
     // A path with one leading slash stays on its origin.
     let stays = path.starts_with(b"/") && !path.contains(&b'\\');
-    let ours = origin.parse::<Origin>().is_ok_and(|origin| origins.contains(&origin));
-    (stays && ours).then(|| format!("{origin}{}", percent_encode(path, NOT_IN_AN_ADDRESS)))
-}
-
-/// The value of a header that was sent exactly once.
-fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    let mut values = headers.get_all(name).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    Some(value.as_bytes())
+    (stays && origins.contains(&origin))
+        .then(|| format!("{origin}{}", percent_encode(path, NOT_IN_AN_ADDRESS)))
 }
 
 const METHOD: &str = "x-forwarded-method";

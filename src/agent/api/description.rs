@@ -1,5 +1,7 @@
 //! The OpenAPI document: the descriptions of the routes, completed with rules that hold for all.
 
+use std::sync::{Arc, LazyLock};
+
 use axum::Extension;
 use axum::body::Bytes;
 use axum::http::HeaderValue;
@@ -28,17 +30,15 @@ pub(super) struct Document;
 
 struct ApiKey;
 
-/// The document as it is published.
+/// The document as it is published; written when it is first asked for.
 #[derive(Clone)]
-pub(super) struct Description(Bytes);
+pub(super) struct Description(Arc<LazyLock<Bytes, Writing>>);
+
+type Writing = Box<dyn FnOnce() -> Bytes + Send>;
 
 impl Description {
-    pub(super) fn of(mut document: utoipa::openapi::OpenApi) -> Description {
-        document.info.version = env!("CARGO_PKG_VERSION").to_owned();
-        complete(&mut document);
-        let mut document = serde_json::to_value(&document).unwrap_or_default();
-        as_bodies_are_read(&mut document);
-        Description(Bytes::from(document.to_string()))
+    pub(super) fn of(document: utoipa::openapi::OpenApi) -> Description {
+        Description(Arc::new(LazyLock::new(Box::new(|| written(document)))))
     }
 }
 
@@ -53,7 +53,16 @@ impl Description {
     ),
 )]
 pub(super) async fn show(Extension(Description(document)): Extension<Description>) -> Response {
+    let document = Bytes::clone(&document);
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], document).into_response()
+}
+
+fn written(mut document: utoipa::openapi::OpenApi) -> Bytes {
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    complete(&mut document);
+    let mut document = serde_json::to_value(&document).unwrap_or_default();
+    as_bodies_are_read(&mut document);
+    Bytes::from(document.to_string())
 }
 
 impl Modify for ApiKey {

@@ -10,18 +10,20 @@ use crate::agent::api::extract::{Segment, shown_context};
 use crate::agent::api::members::{parse, two_codes, with_client};
 use crate::agent::api::provisioning::provisioning;
 use crate::agent::api::views;
-use crate::agent::operations::devices;
 use crate::agent::operations::devices::{Addition, Detail, Listing};
 use crate::agent::operations::scan::Search;
+use crate::agent::operations::{devices, imports};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::device::Device;
+use crate::id::AccountId;
 use crate::otp::{Algorithm, Code, CodePair, Counter, Digits, Hotp, Seed, TimeStepSize, Totp};
 use crate::time::UnixTime;
-use crate::verifier::NewFactor;
+use crate::verifier::{NewFactor, NewStock};
 use crate::wire;
 use crate::wire::{
-    CreateDevice, CreatedDevice, Devices, ListDevices, Rename, Resynced, SecretText, TwoCodes,
+    ActivateDevice, CreateDevice, CreatedDevice, Devices, ListDevices, Rename, Resynced,
+    SecretText, TwoCodes,
 };
 
 /// Adds a device.
@@ -44,18 +46,28 @@ pub(super) async fn create(
     Body(body): Body<CreateDevice>,
 ) -> Result<(StatusCode, Json<CreatedDevice>), Problem> {
     let factor = factor(&body)?;
-    let addition = Addition {
-        account: &body.account,
-        serial: body.serial.as_deref().map(parse).transpose()?,
-        name: body.name.as_deref().map(parse).transpose()?,
-        factor: factor.clone(),
-        clock_set: body.clock_set.as_deref().map(day).transpose()?,
-    };
+    let serial = body.serial.as_deref().map(parse).transpose()?;
+    let name = body.name.as_deref().map(parse).transpose()?;
+    let clock_set = body.clock_set.as_deref().map(day).transpose()?;
     let proof = shown_context(&headers)?;
-    let added = devices::add(&state, &caller, addition, proof.as_ref()).await?;
-    let shown = added.seed.as_ref().zip(added.device.account.as_ref());
-    let provisioning = shown
-        .and_then(|(seed, owner)| provisioning(state.config.display_name(), owner, seed, &factor));
+    let added = match &body.account {
+        Some(account) => {
+            let factor = factor.clone();
+            let addition = Addition { account, serial, name, factor, clock_set };
+            devices::add(&state, &caller, addition, proof.as_ref()).await?
+        }
+        None => {
+            let new = NewStock { serial, name, factor: factor.clone() };
+            imports::add(&state, &caller, new, clock_set).await?
+        }
+    };
+    let device = &added.device;
+    let label = device.account.as_ref().map_or(device.serial.as_str(), AccountId::as_str);
+    let display_name = state.config.display_name();
+    let provisioning = added
+        .seed
+        .as_ref()
+        .and_then(|seed| provisioning(display_name, label, seed, &factor));
     let codes: Vec<SecretText> = added
         .recovery_codes
         .iter()
@@ -136,10 +148,11 @@ pub(super) async fn rename(
     Ok(Json(view(&state, &device)))
 }
 
-/// Activates a pending or disabled device. The codes are consumed.
+/// Activates a pending or disabled device, or gives one in stock to the account that is named, for
+/// an administrator of all accounts. The codes are consumed.
 #[utoipa::path(
     post, path = "/v1/devices/{serial}/activate", tag = "devices",
-    params(("serial" = String, Path), super::MfaContext), request_body = TwoCodes,
+    params(("serial" = String, Path), super::MfaContext), request_body = ActivateDevice,
     responses(
         (status = 200, description = "the device, active", body = wire::Device),
         super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
@@ -151,13 +164,19 @@ pub(super) async fn activate(
     caller: Caller,
     headers: HeaderMap,
     Segment(serial): Segment,
-    Body(body): Body<TwoCodes>,
+    Body(body): Body<ActivateDevice>,
 ) -> Result<Json<wire::Device>, Problem> {
-    let [first, second] = two_codes(&body)?;
+    let [first, second] = two_codes(&body.codes)?;
     let caller = with_client(caller, body.client.as_ref())?;
-    let proof = shown_context(&headers)?;
-    let codes = pair(&body, [&first, &second]);
-    let device = devices::activate(&state, &caller, &serial, codes, proof.as_ref()).await?;
+    let (proof, codes) = (shown_context(&headers)?, pair(body.counter, [&first, &second]));
+    let proof = proof.as_ref();
+    let device = match &body.account {
+        None => devices::activate(&state, &caller, &serial, codes, proof).await?,
+        Some(account) => {
+            let to = (serial.as_str(), account.as_str());
+            devices::activate_for(&state, &caller, to, codes, proof).await?
+        }
+    };
     Ok(Json(view(&state, &device)))
 }
 
@@ -178,10 +197,10 @@ pub(super) async fn resync(
     Segment(serial): Segment,
     Body(body): Body<TwoCodes>,
 ) -> Result<Json<Resynced>, Problem> {
-    let [first, second] = two_codes(&body)?;
+    let [first, second] = two_codes(&body.codes)?;
     let caller = with_client(caller, body.client.as_ref())?;
-    let resynced =
-        devices::resync(&state, &caller, &serial, pair(&body, [&first, &second])).await?;
+    let codes = pair(body.counter, [&first, &second]);
+    let resynced = devices::resync(&state, &caller, &serial, codes).await?;
     let drift_steps = resynced.drift.map_or(0, |drift| drift.steps);
     Ok(Json(Resynced { device: view(&state, &resynced.device), drift_steps }))
 }
@@ -294,8 +313,8 @@ fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
 }
 
 /// The codes of a request, and the counter that it names.
-fn pair<'a>(body: &TwoCodes, codes: [&'a Code; 2]) -> CodePair<'a> {
-    CodePair { codes, counter: body.counter.map(Counter) }
+fn pair(counter: Option<u64>, codes: [&Code; 2]) -> CodePair<'_> {
+    CodePair { codes, counter: counter.map(Counter) }
 }
 
 pub(super) fn day(text: &str) -> Result<UnixTime, Problem> {

@@ -34,7 +34,7 @@ pub(super) async fn diagnose(
     Segment(serial): Segment,
     Body(body): Body<TwoCodes>,
 ) -> Result<Json<Diagnosis>, Problem> {
-    let [first, second] = two_codes(&body)?;
+    let [first, second] = two_codes(&body.codes)?;
     let caller = with_client(caller, body.client.as_ref())?;
     let diagnosed = devices::diagnose(&state, &caller, &serial, [&first, &second]).await?;
     Ok(Json(view(&diagnosed)))

@@ -11,6 +11,7 @@ use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::session::carried::Ambiguous;
 use crate::session::{SignedContext, carried};
+use crate::webauthn::Origin;
 
 /// A reverse proxy that asks about a visitor's request. On TCP its API key is in `X-Twostep-Key`:
 /// `Authorization` is the visitor's.
@@ -103,4 +104,18 @@ pub(crate) fn shown_context(headers: &HeaderMap) -> Result<Option<SignedContext>
         None => Ok(context),
         Some(_) => Err(Problem::bad_input("send one X-MFA-Context header")),
     }
+}
+
+/// The value of a header that was sent exactly once.
+pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    Some(value.as_bytes())
+}
+
+/// The origin of the site that a proxy stands for, in the words of that proxy.
+pub(crate) fn site(headers: &HeaderMap) -> Option<Origin> {
+    let word = |name| str::from_utf8(one(headers, name)?).ok();
+    let (scheme, host) = (word("x-forwarded-proto")?, word("x-forwarded-host")?);
+    format!("{scheme}://{host}").parse().ok()
 }

@@ -74,10 +74,7 @@ pub(super) async fn import(
     let order = order(&state, query, &headers)?;
     let (pieces, file) = mpsc::channel(PIECES);
     // A caller that goes away does not leave a half-imported file behind: the import ends itself.
-    let importing = {
-        let state = Arc::clone(&state);
-        tokio::spawn(async move { imports::import(&state, &caller, order, file).await })
-    };
+    let importing = tokio::spawn(imports::import(Arc::clone(&state), caller, order, file));
     let sent = forward(body, pieces).await;
     let outcome = importing.await.map_err(|_| Problem::bad_input("the import was broken off"))?;
     sent?;
@@ -156,12 +153,15 @@ async fn forward(mut body: Stream, pieces: mpsc::Sender<Piece>) -> Result<(), Pr
     loop {
         let frame = match tokio::time::timeout(LONGEST_PAUSE, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                let _ = pieces.send(Ok(Zeroizing::default())).await;
+                return Ok(());
+            }
             Ok(Some(Err(_))) => return broken(&pieces, "the body ended early").await,
             Err(_) => return broken(&pieces, "nothing of the body came for 30 seconds").await,
         };
         // Trailers are ignored.
-        let Ok(data) = frame.into_data() else { continue };
+        let Some(data) = frame.into_data().ok().filter(|data| !data.is_empty()) else { continue };
         length = length.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
         if length > LARGEST_FILE {
             return broken(&pieces, "a file is at most 256 MiB long").await;

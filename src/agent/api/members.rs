@@ -7,7 +7,7 @@ use crate::agent::access::Caller;
 use crate::agent::problem::Problem;
 use crate::id::OddCharacter;
 use crate::otp::Code;
-use crate::wire::{SecretText, TwoCodes};
+use crate::wire::SecretText;
 
 /// Parses a member. The error never repeats the text.
 pub(super) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
@@ -27,8 +27,7 @@ pub(super) fn with_client(caller: Caller, client: Option<&SecretText>) -> Result
 }
 
 /// Parses two consecutive codes, in the order in which the device showed them.
-pub(super) fn two_codes(body: &TwoCodes) -> Result<[Code; 2], Problem> {
-    let [first, second] = &body.codes;
+pub(super) fn two_codes([first, second]: &[SecretText; 2]) -> Result<[Code; 2], Problem> {
     Ok([parse_code(first.as_str())?, parse_code(second.as_str())?])
 }
 

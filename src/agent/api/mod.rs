@@ -1,7 +1,9 @@
 //! The HTTP API: routes, their requests and answers, and the OpenAPI document.
 
+mod access_keys;
 mod accounts;
 mod authz;
+mod authz_return;
 mod body;
 mod console;
 mod control;

@@ -3,14 +3,15 @@
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
 
-use crate::id::AccountId;
 use crate::otp::{KeyUri, MovingFactor, Seed};
 use crate::verifier::NewFactor;
 use crate::wire::{Provisioning, SecretText};
 
+/// Shown to the holder of a device whose seed was made here. The label is the name of its account,
+/// or its serial number if it has none.
 pub(super) fn provisioning(
     display_name: &str,
-    account: &AccountId,
+    label: &str,
     seed: &Seed,
     factor: &NewFactor,
 ) -> Option<Provisioning> {
@@ -25,15 +26,9 @@ pub(super) fn provisioning(
     };
     // Apps read the issuer up to the first colon.
     let issuer = Some(display_name.replace(':', " "));
-    let uri = KeyUri {
-        issuer,
-        account: account.as_str().to_owned(),
-        seed: seed.clone(),
-        algorithm,
-        digits,
-        factor,
-    }
-    .to_text();
+    let uri =
+        KeyUri { issuer, account: label.to_owned(), seed: seed.clone(), algorithm, digits, factor }
+            .to_text();
     Some(Provisioning {
         secret: seed.to_base32().into(),
         qr_svg: qr_svg(&uri).map(SecretText::from),
@@ -58,12 +53,12 @@ mod tests {
 
     #[test]
     fn a_long_uri_is_given_without_a_qr_code() {
-        let (account, seed) = ("alice".parse().unwrap(), Seed::new(vec![7; 20]).unwrap());
+        let seed = Seed::new(vec![7; 20]).unwrap();
         let new = NewFactor::Totp { parameters: Totp::default(), seed: None };
         // The URI holds the issuer twice, and about 100 bytes more. Level M ends at 2,331 bytes, L
         // at 2,953.
         for (issuer, fits) in [(10, true), (1_100, true), (1_250, true), (1_500, false)] {
-            let given = provisioning(&"x".repeat(issuer), &account, &seed, &new).unwrap();
+            let given = provisioning(&"x".repeat(issuer), "alice", &seed, &new).unwrap();
             assert_eq!(given.qr_svg.is_some(), fits, "{issuer}");
             let read: KeyUri =
                 given.uri.as_str().replace(&"x".repeat(issuer), "x").parse().unwrap();

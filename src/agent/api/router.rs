@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::agent::api::description::{Description, Document};
 use crate::agent::api::{
-    accounts, authz, console, control, description, devices, diagnosis, fleet, fresh, health,
-    imports, key_ceremonies, security_keys, sessions,
+    access_keys, accounts, authz, authz_return, console, control, description, devices, diagnosis,
+    fleet, fresh, health, imports, key_ceremonies, security_keys, sessions,
 };
 use crate::agent::problem::{InDoubt, Problem};
 use crate::agent::state::Shared;
@@ -49,11 +49,14 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(authz::decide))
         .route("/v1/authz/{policy}/", any(authz::decide))
         .route("/v1/authz/{policy}/{*request}", any(authz::decide_below))
+        .routes(routes!(authz_return::receive))
         .routes(routes!(fresh::ask, fresh::keep))
         .routes(routes!(fleet::drift))
         .routes(routes!(console::make_link, console::links))
         .routes(routes!(console::withdraw_link))
         .routes(routes!(console::start_sign_in))
+        .routes(routes!(access_keys::make, access_keys::list))
+        .routes(routes!(access_keys::change, access_keys::delete))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))
         .routes(routes!(control::checkpoint))

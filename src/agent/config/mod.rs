@@ -6,6 +6,7 @@
 //! machine.
 
 mod accounts;
+mod aws;
 mod console;
 mod events;
 mod forward;
@@ -25,6 +26,7 @@ pub use crate::agent::events::{EventKind, WebhookUrl};
 pub use crate::agent::program::Program;
 pub use crate::wire::Role;
 pub use accounts::{AccountsConfig, Fold};
+pub use aws::AwsConfig;
 pub use console::{ConsoleConfig, ConsoleService, ReceivePath, ServiceName};
 pub use events::EventsConfig;
 pub use forward::{ForwardConfig, SignIn};
@@ -121,6 +123,8 @@ pub struct Config {
     pub forward: ForwardConfig,
     /// Pages for people.
     pub console: ConsoleConfig,
+    /// The IAM and STS interfaces of AWS.
+    pub aws: AwsConfig,
     /// Rights of local users. The first rule that matches decides.
     #[serde(rename = "peer")]
     pub peers: Vec<PeerRule>,
@@ -337,6 +341,7 @@ impl Default for Config {
             policy_file: None,
             forward: ForwardConfig::default(),
             console: ConsoleConfig::default(),
+            aws: AwsConfig::default(),
             peers: Vec::new(),
         }
     }

@@ -22,6 +22,7 @@ impl Config {
         problems.extend(self.relying_party(SystemClock.read().wall).err());
         problems.extend(self.events.problems());
         problems.extend(self.console_problems());
+        problems.extend(self.aws_problems());
         problems
     }
 

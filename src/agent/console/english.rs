@@ -398,6 +398,10 @@ pub(super) const ENGLISH: Words = Words {
         short_day: Sentence("{day} {month}"),
     },
     event: EventWords {
+        access_key_activated: "Access key put into use",
+        access_key_deactivated: "Access key taken out of use",
+        access_key_deleted: "Access key deleted",
+        access_key_made: "Access key made",
         account_removed: "Account removed",
         account_throttled: "Codes of the account refused for an hour",
         activation_refused: "Activation refused",

@@ -407,6 +407,10 @@ pub(super) const GERMAN: Words = Words {
         short_day: Sentence("{day}. {month}"),
     },
     event: EventWords {
+        access_key_activated: "Zugriffsschlüssel in Gebrauch genommen",
+        access_key_deactivated: "Zugriffsschlüssel außer Gebrauch genommen",
+        access_key_deleted: "Zugriffsschlüssel gelöscht",
+        access_key_made: "Zugriffsschlüssel gemacht",
         account_removed: "Konto entfernt",
         account_throttled: "Codes des Kontos für eine Stunde abgelehnt",
         activation_refused: "Aktivierung abgelehnt",

@@ -8,6 +8,10 @@ use crate::store::{Action, EventReason};
 pub(crate) fn action(language: Language, action: &Action) -> &str {
     let words = &language.words().event;
     match action {
+        Action::AccessKeyActivated => words.access_key_activated,
+        Action::AccessKeyDeactivated => words.access_key_deactivated,
+        Action::AccessKeyDeleted => words.access_key_deleted,
+        Action::AccessKeyMade => words.access_key_made,
         Action::AccountRemoved => words.account_removed,
         Action::AccountThrottled => words.account_throttled,
         Action::ActivationRefused => words.activation_refused,

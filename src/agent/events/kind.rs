@@ -81,7 +81,11 @@ impl EventKind {
             Action::AuditBroken => Some(EventKind::AuditBroken),
             Action::ServerClockSuspect => Some(EventKind::ServerClockSuspect),
             Action::ServerClockTrusted => Some(EventKind::ServerClockTrusted),
-            Action::ApiKeyMade
+            Action::AccessKeyActivated
+            | Action::AccessKeyDeactivated
+            | Action::AccessKeyDeleted
+            | Action::AccessKeyMade
+            | Action::ApiKeyMade
             | Action::ApiKeyRevoked
             | Action::AuditClosed
             | Action::ClockAccepted

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::agent::fleet::Asked;
+use crate::agent::fleet::troubled::Troubled;
+use crate::agent::fleet::{Asked, Look};
 use crate::agent::state::{Shared, State};
 use crate::fleet::{Notice, Survey, Surveyor, Token, Watch};
 use crate::id::AccountId;
-use crate::store::Action;
+#[cfg(feature = "console")]
+use crate::id::SerialNumber;
+use crate::store::{Action, FleetDevice};
 use crate::verifier::Error;
 
 /// Works until it is aborted.
@@ -52,7 +55,14 @@ pub(in crate::agent) async fn survey(
     sees: impl Fn(&AccountId) -> bool,
 ) -> Result<Survey, Error> {
     let _one_at_a_time = state.fleet.surveying.lock().await;
-    made(state, within, sees).await
+    let mut surveyor = Surveyor::new(state.verifier.clock().read().wall, within);
+    each(state, |device, token| {
+        if sees(&device.account) {
+            surveyor.add(token);
+        }
+    })
+    .await?;
+    Ok(surveyor.finish())
 }
 
 /// Surveys all tokens, or answers with the survey before: see [`Asked::is_recent`].
@@ -60,33 +70,48 @@ pub(in crate::agent) async fn survey_all(
     state: &State,
     within: Duration,
 ) -> Result<Arc<Survey>, Error> {
+    Ok(look(state, within).await?.survey)
+}
+
+/// Tokens of any account whose owners may need help now; as old as [`survey_all`].
+#[cfg(feature = "console")]
+pub(in crate::agent) async fn troubled(state: &State) -> Result<Arc<[SerialNumber]>, Error> {
+    Ok(look(state, WITHIN).await?.troubled)
+}
+
+async fn look(state: &State, within: Duration) -> Result<Look, Error> {
     let _one_at_a_time = state.fleet.surveying.lock().await;
     if let Some(recent) = state.fleet.recent(within) {
         return Ok(recent);
     }
     let began = Instant::now();
-    let survey = Arc::new(made(state, within, |_| true).await?);
-    let (took, kept) = (began.elapsed(), Arc::clone(&survey));
-    state.fleet.keep(Asked { survey: kept, within, took, made: Instant::now() });
-    Ok(survey)
+    let now = state.verifier.clock().read().wall;
+    let (mut surveyor, mut troubled) = (Surveyor::new(now, within), Troubled::at(now));
+    each(state, |device, token| {
+        troubled.note(device, &token);
+        surveyor.add(token);
+    })
+    .await?;
+    let (survey, troubled) = (Arc::new(surveyor.finish()), troubled.finish());
+    let look = Look { survey, troubled };
+    let asked = Asked { look: look.clone(), within, took: began.elapsed(), made: Instant::now() };
+    state.fleet.keep(asked);
+    Ok(look)
 }
 
-/// Reads the store page by page.
-async fn made(
-    state: &State,
-    within: Duration,
-    sees: impl Fn(&AccountId) -> bool,
-) -> Result<Survey, Error> {
+/// Reads the store page by page, and gives each token in use.
+async fn each(state: &State, mut give: impl FnMut(&FleetDevice, Token)) -> Result<(), Error> {
     let now = state.verifier.clock().read().wall;
-    let mut surveyor = Surveyor::new(now, within);
     let mut after = None;
     loop {
         let page = state.verifier.store().fleet(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(surveyor.finish()) };
+        let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.serial.clone());
-        let seen = page.iter().filter(|device| sees(&device.account));
-        seen.filter_map(|device| Token::of(device, now))
-            .for_each(|token| surveyor.add(token));
+        for device in &page {
+            if let Some(token) = Token::of(device, now) {
+                give(device, token);
+            }
+        }
         // Requests come first.
         tokio::task::yield_now().await;
     }

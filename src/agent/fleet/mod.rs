@@ -1,7 +1,10 @@
 //! The fleet of tokens: the watch over it, and surveys.
 
 mod background;
+mod troubled;
 
+#[cfg(feature = "console")]
+pub(super) use background::troubled;
 pub(super) use background::{finish, run, survey, survey_all};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::fleet::{Survey, Suspicion, Watch};
+use crate::id::SerialNumber;
 
 /// The fleet of tokens, as the agent knows it.
 #[derive(Debug, Default)]
@@ -22,10 +26,19 @@ pub(crate) struct Fleet {
     surveying: tokio::sync::Mutex<()>,
 }
 
-/// A survey of all tokens, kept for the next request.
+/// A look at all tokens.
+#[derive(Clone, Debug)]
+struct Look {
+    survey: Arc<Survey>,
+    /// Tokens whose owners may need help now.
+    #[cfg_attr(not(feature = "console"), expect(dead_code, reason = "only pages list them"))]
+    troubled: Arc<[SerialNumber]>,
+}
+
+/// A look that is kept for the next request.
 #[derive(Debug)]
 struct Asked {
-    survey: Arc<Survey>,
+    look: Look,
     /// Time that it looked ahead.
     within: Duration,
     /// Time that it took.
@@ -53,11 +66,11 @@ impl Fleet {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(survey));
     }
 
-    /// The survey that was made for an equal request, while it is recent for what it took.
-    fn recent(&self, within: Duration) -> Option<Arc<Survey>> {
+    /// The look that an equal request took, while it is recent for the time that it needed.
+    fn recent(&self, within: Duration) -> Option<Look> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = asked.as_ref().filter(|asked| asked.within == within && asked.is_recent())?;
-        Some(Arc::clone(&asked.survey))
+        Some(asked.look.clone())
     }
 
     fn keep(&self, asked: Asked) {
@@ -89,7 +102,8 @@ mod tests {
         for (took, kept) in [(0, 0), (2, 20), (50, 60)] {
             let survey = Arc::new(Surveyor::new(UnixTime(1), month).finish());
             let took = Duration::from_secs(took);
-            fleet.keep(Asked { survey, within: month, took, made: Instant::now() });
+            let look = Look { survey, troubled: Arc::default() };
+            fleet.keep(Asked { look, within: month, took, made: Instant::now() });
             assert!(fleet.recent(month * 2).is_none(), "another question");
             tokio::time::advance(Duration::from_secs(kept).saturating_sub(A_MOMENT)).await;
             assert_eq!(fleet.recent(month).is_some(), kept > 0);

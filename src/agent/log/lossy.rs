@@ -2,15 +2,15 @@
 //! stopped.
 //!
 //! A thread of its own writes the lines, so that a slow reader never delays a request. A line is
-//! dropped if the queue is full or the write fails; both are counted.
+//! dropped if the queue is full or the write fails; both are counted. Lines of some milliseconds
+//! are written together: a write and a wake-up for each would cost as much as a verification.
 
-use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::{io, mem};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing_subscriber::fmt::MakeWriter;
@@ -22,34 +22,56 @@ pub(crate) struct Lossy(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Notified of each queued line, and whenever a write ends.
-    changed: Condvar,
+    /// Notified of a line that ends the writer's wait for one, and of a flush.
+    asked: Condvar,
+    /// Notified when lines were written and a flush waits.
+    written: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    lines: VecDeque<Vec<u8>>,
-    bytes: usize,
-    /// The writer holds a line.
-    writing: bool,
+    lines: Lines,
+    /// Bytes of the lines that are being written.
+    writing: usize,
+    /// The writer waits for a line.
+    idle: bool,
+    /// Flushes under way.
+    flushes: u32,
     /// Lines dropped since the start.
     dropped: u64,
     /// Dropped lines that the log has reported.
     reported: u64,
 }
 
+/// Lines behind one another, and the end of each.
+#[derive(Debug, Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+/// The result of writing lines.
+struct Written {
+    failed: u64,
+    /// The last line was written.
+    last: bool,
+}
+
 impl Lossy {
     /// Queues a line, or drops and counts it. Never waits for the reader.
     pub(super) fn push(&self, line: &[u8]) {
         let mut queue = self.queue();
-        if queue.bytes.saturating_add(line.len()) > MOST_BYTES {
+        let held = queue.lines.bytes.len().saturating_add(queue.writing);
+        if held.saturating_add(line.len()) > MOST_BYTES {
             queue.dropped = queue.dropped.saturating_add(1);
             return;
         }
-        queue.bytes = queue.bytes.saturating_add(line.len());
-        queue.lines.push_back(line.to_vec());
+        queue.lines.push(line);
+        let idle = mem::take(&mut queue.idle);
         drop(queue);
-        self.0.changed.notify_all();
+        if idle {
+            self.0.asked.notify_one();
+        }
     }
 
     /// Lines dropped since the start.
@@ -59,51 +81,55 @@ impl Lossy {
 
     /// Waits until all lines are written, for at most `limit`.
     pub(super) fn flush(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
         let mut queue = self.queue();
-        while queue.writing || !queue.lines.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            (queue, _) =
-                self.0.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner);
-        }
+        queue.flushes = queue.flushes.saturating_add(1);
+        self.0.asked.notify_one();
+        let unwritten = |queue: &mut Queue| queue.writing > 0 || !queue.lines.is_empty();
+        let waited = self.0.written.wait_timeout_while(queue, limit, unwritten);
+        let (mut queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        queue.flushes = queue.flushes.saturating_sub(1);
     }
 
     /// Writes queued lines until the process ends. `report` makes the line that reports dropped
     /// ones.
     pub(super) fn write_to(&self, mut out: impl Write, report: impl Fn(u64) -> Vec<u8>) -> ! {
-        let mut torn = false;
+        let (mut lines, mut torn) = (Lines::default(), false);
         loop {
-            let line = self.next();
-            let mut written = write_line(&mut out, &line, &mut torn).is_ok();
-            let missed = self.queue().missed();
-            if written && missed > 0 {
-                written = write_line(&mut out, &report(missed), &mut torn).is_ok();
+            self.next(&mut lines);
+            let written = lines.write(&mut out, &mut torn);
+            lines.clear();
+            let missed = {
                 let mut queue = self.queue();
-                queue.reported = queue.reported.saturating_add(if written { missed } else { 0 });
-                // The line itself was written; only its report failed.
-                written = true;
-            }
+                queue.dropped = queue.dropped.saturating_add(written.failed);
+                queue.dropped.saturating_sub(queue.reported)
+            };
+            let reported = written.last
+                && missed > 0
+                && Lines::of(&report(missed)).write(&mut out, &mut torn).last;
             let mut queue = self.queue();
-            queue.dropped = queue.dropped.saturating_add(u64::from(!written));
-            queue.writing = false;
+            queue.reported = queue.reported.saturating_add(if reported { missed } else { 0 });
+            queue.writing = 0;
+            let flushes = queue.flushes > 0;
             drop(queue);
-            self.0.changed.notify_all();
+            if flushes {
+                self.0.written.notify_all();
+            }
         }
     }
 
-    fn next(&self) -> Vec<u8> {
+    /// Takes the queued lines, and leaves their place to the next ones.
+    fn next(&self, lines: &mut Lines) {
         let mut queue = self.queue();
-        loop {
-            if let Some(line) = queue.lines.pop_front() {
-                queue.bytes = queue.bytes.saturating_sub(line.len());
-                queue.writing = true;
-                return line;
-            }
-            queue = self.0.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        while queue.lines.is_empty() {
+            queue.idle = true;
+            queue = self.0.asked.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+        queue.idle = false;
+        let gathers = |queue: &mut Queue| queue.flushes == 0;
+        let gathered = self.0.asked.wait_timeout_while(queue, GATHER, gathers);
+        let (mut queue, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        mem::swap(&mut queue.lines, lines);
+        queue.writing = lines.bytes.len();
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -111,9 +137,43 @@ impl Lossy {
     }
 }
 
-impl Queue {
-    fn missed(&self) -> u64 {
-        self.dropped.saturating_sub(self.reported)
+impl Lines {
+    fn of(line: &[u8]) -> Lines {
+        Lines { bytes: line.to_vec(), ends: vec![line.len()] }
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Writes the lines, in as few calls as the output takes. A line that fails is given up, and
+    /// the next one starts fresh: after a line break, if the output is `torn`.
+    fn write(&self, out: &mut impl Write, torn: &mut bool) -> Written {
+        let (mut begin, mut result) = (0, Written { failed: 0, last: true });
+        while begin < self.bytes.len() {
+            result.last = true;
+            let Err(taken) = write_all(out, self.bytes.get(begin..).unwrap_or_default(), torn)
+            else {
+                break;
+            };
+            result = Written { failed: result.failed.saturating_add(1), last: false };
+            let at = begin.saturating_add(taken);
+            let line = self.ends.partition_point(|end| *end <= at);
+            let start = line.checked_sub(1).and_then(|before| self.ends.get(before));
+            *torn |= taken > 0 && at > start.copied().unwrap_or_default();
+            begin = self.ends.get(line).copied().unwrap_or(self.bytes.len());
+        }
+        result
     }
 }
 
@@ -168,34 +228,27 @@ impl Write for Stderr {
     }
 }
 
-/// Writes a line, after a line break if the previous one was cut off.
-fn write_line(out: &mut impl Write, line: &[u8], torn: &mut bool) -> io::Result<()> {
-    let mut begun = *torn;
-    let mut rest = line;
+/// Writes all bytes, after a line break if the previous line was cut off. An error is the number of
+/// bytes that the output took.
+fn write_all(out: &mut impl Write, bytes: &[u8], torn: &mut bool) -> Result<(), usize> {
     if *torn {
-        out.write_all(b"\n")?;
+        out.write_all(b"\n").map_err(|_| 0_usize)?;
         *torn = false;
-        begun = false;
     }
-    while !rest.is_empty() {
+    let mut taken = 0;
+    while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
         match out.write(rest) {
-            Ok(0) => {
-                *torn = begun;
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            Ok(written) => {
-                begun = true;
-                rest = rest.get(written..).unwrap_or_default();
-            }
+            Ok(0) => return Err(taken),
+            Ok(written) => taken = taken.saturating_add(written),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                *torn = begun;
-                return Err(error);
-            }
+            Err(_) => return Err(taken),
         }
     }
     Ok(())
 }
+
+/// The wait for lines that come with the first one.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// Limit of the queue in bytes: some thousands of lines.
 const MOST_BYTES: usize = 1_024 * 1_024;
@@ -205,6 +258,7 @@ const POLL_MS: u16 = 1_000;
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Instant;
 
     use super::*;
 

@@ -23,11 +23,14 @@ use crate::agent::net::slices::sliced;
 use crate::agent::problem::{Problem, Told};
 use crate::agent::shares::{Share, Shares};
 use crate::id::{AccountId, CallerId};
+use crate::webauthn::Origin;
 use crate::wire::ProblemCode;
 
 struct Admission {
     face: Face,
     hosts: Vec<String>,
+    /// The origin of the pages that may send forms to [`HANDED_OVER`].
+    console: Option<HeaderValue>,
     /// Long bodies of one user or address that are held at the same time.
     long_bodies: Shares<Holder>,
     request_timeout: Duration,
@@ -59,6 +62,7 @@ pub(crate) fn layered(
     let admission = Admission {
         face,
         hosts: config.hosts.iter().map(ToString::to_string).collect(),
+        console: config.console.origin.as_ref().and_then(as_header),
         long_bodies: Shares::new(MOST_LONG_BODIES),
         request_timeout: Duration::from_secs(config.limits.request_timeout_seconds),
         metrics: Arc::clone(metrics),
@@ -117,7 +121,7 @@ impl Admission {
             }
             _ => return None,
         };
-        if request.headers().contains_key(header::ORIGIN) {
+        if request.headers().contains_key(header::ORIGIN) && !self.is_handed_over(request) {
             return Some(
                 Problem::forbidden("requests of web pages are not answered").into_response(),
             );
@@ -130,6 +134,16 @@ impl Admission {
             );
         }
         None
+    }
+
+    /// `true` for the one form that the console's pages send here, through a site's proxy.
+    fn is_handed_over(&self, request: &Request) -> bool {
+        let route = request.extensions().get::<MatchedPath>();
+        let mut origins = request.headers().get_all(header::ORIGIN).iter();
+        let origin = origins.next().filter(|_| origins.next().is_none());
+        origin.is_some()
+            && origin == self.console.as_ref()
+            && route.is_some_and(|route| route.as_str() == HANDED_OVER)
     }
 
     fn is_meant(&self, uri: &Uri, headers: &HeaderMap) -> bool {
@@ -223,6 +237,10 @@ impl ResponseForPanic for Panicked {
     }
 }
 
+fn as_header(origin: &Origin) -> Option<HeaderValue> {
+    HeaderValue::try_from(origin.to_string()).ok()
+}
+
 /// The host of `host:port`, in lower case, without a dot at its end.
 fn host_of(authority: &str) -> String {
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -238,6 +256,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The route whose body is no document in memory.
 const STREAMED: &str = "/v1/devices/import";
+
+/// The route that takes a form of the console's pages.
+const HANDED_OVER: &str = "/v1/authz-return";
 
 /// The longest body that is read.
 const LARGEST_BODY: usize = 64 * 1_024;

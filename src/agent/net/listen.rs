@@ -20,6 +20,8 @@ pub(crate) struct Listeners {
     pub(crate) tcp: Vec<TcpListener>,
     /// The listeners of the console, which answer nothing of the API.
     pub(crate) console: Vec<TcpListener>,
+    /// The listeners of AWS's wire, which answer nothing of the API.
+    pub(crate) aws: Vec<TcpListener>,
     /// Socket files to remove at the end; those of systemd are not among them.
     pub(crate) files: Vec<SocketFile>,
 }
@@ -55,6 +57,12 @@ impl Listeners {
             for address in &config.console.listen {
                 listeners.console.push(listen(*address)?);
             }
+        }
+        if let Some(address) = config.exposed_aws_addresses().next() {
+            return Err(ListenError::Exposed(*address));
+        }
+        for address in &config.aws.listen {
+            listeners.aws.push(listen(*address)?);
         }
         Ok(listeners)
     }

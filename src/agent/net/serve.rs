@@ -42,6 +42,8 @@ pub(crate) struct Routers {
     pub(crate) verify: Router,
     /// Pages, for the console's listener.
     pub(crate) console: Router,
+    /// The one route of AWS's wire, for its listener.
+    pub(crate) aws: Router,
 }
 
 /// The state that connections share.
@@ -73,6 +75,7 @@ enum Door {
 enum Face {
     Api,
     Console,
+    Aws,
 }
 
 /// The limits of a Unix socket: administrators have their own, so that users cannot keep them or
@@ -137,6 +140,10 @@ pub(crate) async fn serve(
     let pages = ConnectionLimits::new(limits.connections);
     for listener in listeners.console {
         loops.spawn(Arc::clone(&server).accept_remote(listener, pages.clone(), Face::Console));
+    }
+    let aws = ConnectionLimits::new(limits.connections);
+    for listener in listeners.aws {
+        loops.spawn(Arc::clone(&server).accept_remote(listener, aws.clone(), Face::Aws));
     }
     drop(server);
     while loops.join_next().await.is_some() {}
@@ -228,6 +235,7 @@ impl Server {
         let _ = socket.set_send_buffer_size(UNREAD_IN_SYSTEM);
         let (router, tls) = match face {
             Face::Api => (&self.routers.agent, self.tls.as_ref()),
+            Face::Aws => (&self.routers.aws, self.tls.as_ref()),
             Face::Console => {
                 (&self.routers.console, self.tls.as_ref().filter(|_| self.console_has_tls))
             }

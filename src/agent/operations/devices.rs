@@ -161,6 +161,44 @@ pub(crate) async fn activate(
     Ok(activate_proving(state, caller, serial, codes, proof).await?.0)
 }
 
+/// Activates a device of an account, or gives it one in stock, for an administrator of all.
+pub(crate) async fn activate_for(
+    state: &State,
+    caller: &Caller,
+    (serial, account): (&str, &str),
+    codes: CodePair<'_>,
+    proof: Option<&SignedContext>,
+) -> Result<Device, Failure> {
+    let account = scope::account(state, caller, Role::Enroller, account)?;
+    match scope::device(state, caller, serial).await {
+        Ok((owner, _)) if owner == account => activate(state, caller, serial, codes, proof).await,
+        Ok(_) => Err(Denied::NotFound("device").into()),
+        missing if is_missing(&missing) => {
+            let serial = imports::in_stock(caller, serial)?;
+            claim(state, caller, (&serial, account), codes, proof).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Gives a device of no account to an account, on proof of its codes.
+pub(super) async fn claim(
+    state: &State,
+    caller: &Caller,
+    (serial, account): (&SerialNumber, AccountId),
+    codes: CodePair<'_>,
+    proof: Option<&SignedContext>,
+) -> Result<Device, Failure> {
+    let _lane = scope::lane(caller, &account).await;
+    let authority = scope::authority(state, caller, proof).await?;
+    let explain = caller.hears_why(Some(&account));
+    let verifier = scope::verifier(state, caller);
+    let now = verifier.clock().read().wall;
+    let window = scope::window(caller);
+    let claimed = verifier.claim((serial, &account), codes, window, &authority).await;
+    claimed.map_err(|error| pair_refused(state, (caller, explain), error, now))
+}
+
 /// Activates a device, with the proof that the codes are.
 pub(super) async fn activate_proving(
     state: &State,
@@ -240,6 +278,22 @@ pub(crate) async fn deactivate(
     Ok(scope::verifier(state, caller)
         .limited_to(account)
         .deactivate(&serial, &authority)
+        .await?)
+}
+
+/// Takes a device back from its account. Contexts made with it are revoked.
+pub(super) async fn take_back(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    proof: Option<&SignedContext>,
+) -> Result<Device, Failure> {
+    let (account, serial) = scope::device(state, caller, serial).await?;
+    let _lane = scope::lane(caller, &account).await;
+    let authority = scope::authority(state, caller, proof).await?;
+    Ok(scope::verifier(state, caller)
+        .limited_to(account)
+        .take_back(&serial, &authority)
         .await?)
 }
 

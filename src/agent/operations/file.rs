@@ -4,13 +4,14 @@ use std::io;
 use std::io::{BufRead, Read};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
+use crate::agent::operations::background;
 use crate::import::{Format, Found, Settings, Stop, read};
 
-/// A piece of the file, or the reason why no more of it arrives.
+/// A piece of the file, or the reason why no more of it arrives. The last piece of a file is empty:
+/// one that stops before was broken off.
 pub(crate) type Piece = io::Result<Zeroizing<Vec<u8>>>;
 
 /// The file as bytes.
@@ -18,6 +19,7 @@ struct Pieces {
     arriving: mpsc::Receiver<Piece>,
     piece: Zeroizing<Vec<u8>>,
     at: usize,
+    ended: bool,
     digest: Sha256,
 }
 
@@ -27,31 +29,34 @@ pub(super) fn read_in_background(
     arriving: mpsc::Receiver<Piece>,
     format: Option<Format>,
     settings: Settings,
-) -> (mpsc::Receiver<Found>, JoinHandle<io::Result<String>>) {
+) -> io::Result<(mpsc::Receiver<Found>, oneshot::Receiver<io::Result<String>>)> {
     let (sender, found) = mpsc::channel(WAITING);
-    let reading = tokio::task::spawn_blocking(move || {
-        let (piece, digest) = (Zeroizing::default(), Sha256::new());
-        let mut file = Pieces { arriving, piece, at: 0, digest };
+    let reading = background::start("twostep-file", move || {
+        let mut file = Pieces::new(arriving);
         let mut hand_on = |found| sender.blocking_send(found).map_err(|_| Stop::Ended);
         if let Err(Stop::Input(error)) = read(&mut file, format, &settings, &mut hand_on) {
             return Err(error);
         }
         Ok(file.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-    });
-    (found, reading)
+    })?;
+    Ok((found, reading))
+}
+
+impl Pieces {
+    fn new(arriving: mpsc::Receiver<Piece>) -> Pieces {
+        let (piece, digest) = (Zeroizing::default(), Sha256::new());
+        Pieces { arriving, piece, at: 0, ended: false, digest }
+    }
 }
 
 impl BufRead for Pieces {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.at >= self.piece.len() {
-            match self.arriving.blocking_recv() {
-                Some(piece) => {
-                    self.piece = piece?;
-                    self.at = 0;
-                    self.digest.update(&self.piece[..]);
-                }
-                None => return Ok(&[]),
-            }
+        while self.at >= self.piece.len() && !self.ended {
+            let piece = self.arriving.blocking_recv();
+            self.piece = piece.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))?;
+            self.at = 0;
+            self.ended = self.piece.is_empty();
+            self.digest.update(&self.piece[..]);
         }
         Ok(self.piece.get(self.at..).unwrap_or_default())
     }

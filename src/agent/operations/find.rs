@@ -2,6 +2,7 @@
 
 use crate::agent::access::{Caller, Failure};
 use crate::agent::config::Role;
+use crate::agent::fleet;
 use crate::agent::operations::{scan, scope};
 use crate::agent::state::State;
 use crate::device::{Device, DeviceState};
@@ -34,7 +35,8 @@ pub(crate) async fn find(state: &State, caller: &Caller, text: &str) -> Result<F
     Ok(Findings { accounts, devices })
 }
 
-/// Devices that are locked, or wait for their first codes. For enrollers.
+/// Devices that are locked, or wait for their first codes; and tokens whose codes wait, which need
+/// two codes, or whose clocks are far off. For enrollers.
 pub(crate) async fn attention(state: &State, caller: &Caller) -> Result<Vec<Device>, Failure> {
     caller.must_be(Role::Enroller)?;
     caller.place.page().await;
@@ -42,6 +44,16 @@ pub(crate) async fn attention(state: &State, caller: &Caller) -> Result<Vec<Devi
     for kind in [DeviceState::Locked, DeviceState::Pending] {
         let list = DeviceList { state: Some(kind), ..DeviceList::default() };
         found.extend(scanned(state, caller, list, |_| true).await?);
+    }
+    let mut troubled = 0;
+    for serial in fleet::troubled(state).await?.iter() {
+        if troubled == MOST {
+            break;
+        }
+        if let Some(device) = device(state, caller, serial).await? {
+            troubled += 1;
+            found.push(device);
+        }
     }
     Ok(found)
 }

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::agent::access::{Caller, Denied, Failure, Scope};
 use crate::agent::config::Role;
 use crate::agent::operations::file::{Piece, read_in_background};
-use crate::agent::operations::scope;
+use crate::agent::operations::{background, scope};
 use crate::agent::state::State;
 use crate::device::{Device, DeviceState};
 use crate::id::{AccountId, SerialNumber};
 use crate::import::{
     Assumed, Checks, Format, Found, Place, Planned, Problem, ProblemCode, Settings, Token,
 };
-use crate::verifier::{Import, Imported};
+use crate::time::UnixTime;
+use crate::verifier::{Added, ClockFacts, Import, Imported, NewStock};
 
 /// An import that a caller asks for.
 pub(crate) struct Order {
@@ -63,16 +65,34 @@ struct Course<'a> {
 }
 
 /// Imports a file, whole or not at all. The pieces of the file arrive by `file`.
+///
+/// The checks and the sealing of many tokens are work that would keep the threads of all other
+/// requests busy: it is done on threads of its own.
 pub(crate) async fn import(
-    state: &Arc<State>,
+    state: Arc<State>,
+    caller: Caller,
+    order: Order,
+    file: mpsc::Receiver<Piece>,
+) -> Result<Outcome, Failure> {
+    must_administer_all(&caller)?;
+    let runtime = Handle::current();
+    let imported = background::start("twostep-import", move || {
+        runtime.block_on(follow(&state, &caller, order, file))
+    });
+    let imported = imported.map_err(no_thread)?.await;
+    imported.map_err(|_| Denied::Unavailable("the import was broken off".to_owned()))?
+}
+
+async fn follow(
+    state: &State,
     caller: &Caller,
     order: Order,
     file: mpsc::Receiver<Piece>,
 ) -> Result<Outcome, Failure> {
-    must_administer_all(caller)?;
     let named = |name: &str| state.accounts.named(name).map_err(|error| error.to_string());
     let import = scope::verifier(state, caller).begin_import(order.activate).await?;
-    let (mut found, reading) = read_in_background(file, order.format, order.settings.clone());
+    let reading = read_in_background(file, order.format, order.settings.clone());
+    let (mut found, reading) = reading.map_err(no_thread)?;
     let mut course = Course {
         checks: None,
         import,
@@ -193,6 +213,10 @@ impl States {
     }
 }
 
+fn no_thread(error: std::io::Error) -> Failure {
+    Denied::Unavailable(format!("no thread for the import: {error}")).into()
+}
+
 /// Gives a device of no account to an account.
 pub(crate) async fn assign(
     state: &State,
@@ -205,6 +229,18 @@ pub(crate) async fn assign(
     let account: AccountId = scope::account(state, caller, Role::Admin, account)?;
     let _lane = scope::lane(caller, &account).await;
     Ok(scope::verifier(state, caller).assign(&serial, &account).await?)
+}
+
+/// Adds a device of no account.
+pub(crate) async fn add(
+    state: &State,
+    caller: &Caller,
+    new: NewStock,
+    clock_set: Option<UnixTime>,
+) -> Result<Added, Failure> {
+    must_administer_all(caller)?;
+    let clock = ClockFacts { set_at: clock_set, rate: None };
+    Ok(scope::verifier(state, caller).add_unassigned(new, clock).await?)
 }
 
 /// Shows a device of no account.
@@ -220,20 +256,21 @@ pub(super) async fn remove(state: &State, caller: &Caller, serial: &str) -> Resu
 }
 
 /// The serial number of a device of no account, for a caller who may see such devices.
-fn in_stock(caller: &Caller, serial: &str) -> Result<SerialNumber, Failure> {
+pub(super) fn in_stock(caller: &Caller, serial: &str) -> Result<SerialNumber, Failure> {
     let serial = serial.parse().map_err(Denied::bad_input)?;
     // For others there is no stock.
     let sees = caller.role == Role::Admin && caller.scope == Scope::All;
     if sees { Ok(serial) } else { Err(Denied::NotFound("device").into()) }
 }
 
-/// Refuses callers below an administrator of all accounts: a file may name any account.
+/// Refuses callers below an administrator of all accounts: a file may name any account, and a
+/// device in stock may come to any.
 pub(crate) fn must_administer_all(caller: &Caller) -> Result<(), Failure> {
     caller.must_be(Role::Admin)?;
     match caller.scope {
         Scope::All => Ok(()),
         Scope::Only { .. } => {
-            let why = "an import takes an administrator of all accounts";
+            let why = "imports and devices in stock take an administrator of all accounts";
             Err(Denied::Forbidden(why.to_owned()).into())
         }
     }
@@ -241,7 +278,7 @@ pub(crate) fn must_administer_all(caller: &Caller) -> Result<(), Failure> {
 
 /// Tokens that are checked and staged at once: changes of others wait no longer for them than for
 /// each other.
-const AT_ONCE: usize = 200;
+const AT_ONCE: usize = 100;
 
 const MOST_PROBLEMS: usize = 100;
 

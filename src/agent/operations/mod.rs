@@ -5,7 +5,12 @@
 //! the timing of refusals are decided here. Faces (the HTTP API, and others beside it) parse a
 //! request, call an operation and answer.
 
+pub(crate) mod access_keys;
 pub(crate) mod accounts;
+pub(crate) mod aws;
+pub(crate) mod aws_devices;
+pub(crate) mod aws_users;
+mod background;
 pub(crate) mod backup;
 pub(crate) mod ceremonies;
 pub(crate) mod console;
@@ -16,6 +21,7 @@ pub(crate) mod file;
 #[cfg(feature = "console")]
 pub(crate) mod find;
 pub(crate) mod fleet;
+pub(crate) mod handover;
 pub(crate) mod health;
 #[cfg(feature = "console")]
 pub(crate) mod history;

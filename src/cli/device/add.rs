@@ -78,7 +78,7 @@ impl Add {
             None => (None, told),
         };
         let device = CreateDevice {
-            account: account.as_str().to_owned(),
+            account: Some(account.as_str().to_owned()),
             kind: told.kind.unwrap_or_else(|| "totp".to_owned()),
             name: self.name.as_ref().map(|name| name.as_str().to_owned()),
             serial: self.serial.as_ref().map(|serial| serial.as_str().to_owned()),

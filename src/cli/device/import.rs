@@ -1,25 +1,24 @@
 //! `twostep device import`: files of tokens, whole or not at all.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
 use hyper::body::Bytes;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::console::Console;
 use crate::cli::device::file::{STANDARD_INPUT, bytes, secret};
 use crate::cli::device::imported;
+use crate::cli::device::progress::Progress;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
 use crate::cli::{prompt, terminal};
 use crate::client::{Error, TokenFile};
 use crate::device::MfaKind;
 use crate::id::AccountId;
+use crate::import::Settings;
 use crate::secret::Secret;
-use crate::time::{BadDay, UnixTime};
+use crate::time::{BadDay, Clock, SystemClock, UnixTime};
 use crate::wire;
 use crate::wire::{Expired, ImportDevices, Signature};
 
@@ -107,13 +106,15 @@ impl Import {
         let key = self.key_file.as_deref().map(secret).transpose()?;
         let passphrase = self.passphrase_file.as_deref().map(secret).transpose()?;
         let sent = Arc::new(AtomicU64::new(0));
-        let bytes = Bytes::from(bytes(&self.file)?);
+        let bytes = Bytes::from_owner(bytes(&self.file)?);
         let mut file = TokenFile { bytes, key, passphrase, sent };
         let mut answer = self.send(console, &file).await;
         if needs_passphrase(&answer) && self.may_ask() {
             file.passphrase = Some(self.ask()?);
             answer = self.send(console, &file).await;
         }
+        // Wiped before the question, which may stay on the screen for long.
+        drop(file);
         let source = self.file.display().to_string();
         match answer {
             Ok(import) => {
@@ -133,10 +134,9 @@ impl Import {
     }
 
     async fn send(&self, console: &Console, file: &TokenFile) -> Result<wire::Import, Error> {
-        let shown = progress(file);
-        let answer = console.client().import_devices(file, &self.settings()).await;
-        shown.inspect(|bar| bar.finish_and_clear());
-        answer
+        let format = self.format.as_deref().and_then(|name| name.parse().ok());
+        let _shown = Progress::of(file, format, self.reading(file));
+        console.client().import_devices(file, &self.settings()).await
     }
 
     fn settings(&self) -> ImportDevices {
@@ -165,13 +165,28 @@ impl Import {
         }
     }
 
+    /// The settings with which the agent reads the file.
+    fn reading(&self, file: &TokenFile) -> Settings {
+        Settings {
+            key: file.key.clone(),
+            passphrase: file.passphrase.clone(),
+            columns: self.columns.clone(),
+            delimiter: self.delimiter,
+            header: self.header,
+            expired: self.expired.is_some(),
+            unchecked_signature: self.signature.is_some(),
+            drop_pins: self.drop_pins,
+            ..Settings::new(SystemClock.read().wall)
+        }
+    }
+
     fn may_ask(&self) -> bool {
         let given = self.key_file.is_some() || self.passphrase_file.is_some();
         prompt::is_terminal() && !given && !self.is_standard_input()
     }
 
     fn ask(&self) -> Result<Secret, Failure> {
-        let question = format!("Passphrase of {}: ", self.file.display());
+        let question = format!("Passphrase of {}", self.file.display());
         let passphrase = terminal::unseen(&question).map_err(|error| {
             Failure::bad_input(format!("a passphrase cannot be asked for: {error}"))
         })?;
@@ -213,26 +228,6 @@ fn needs_passphrase(answer: &Result<wire::Import, Error>) -> bool {
     !problems.is_empty() && problems.iter().all(|problem| problem.code == "key_needed")
 }
 
-/// The progress of a large file, at a terminal.
-fn progress(file: &TokenFile) -> Option<ProgressBar> {
-    let length = u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
-    if length < LARGE || !std::io::stderr().is_terminal() {
-        return None;
-    }
-    let bar = ProgressBar::new(length);
-    let style = "{bar:30} {bytes} of {total_bytes}, {eta} left";
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()));
-    let (shown, sent) = (bar.clone(), Arc::clone(&file.sent));
-    sent.store(0, Ordering::Relaxed);
-    std::thread::spawn(move || {
-        while !shown.is_finished() {
-            shown.set_position(sent.load(Ordering::Relaxed));
-            std::thread::sleep(REDRAWN);
-        }
-    });
-    Some(bar)
-}
-
 fn formats() -> clap::builder::PossibleValuesParser {
     crate::import::Format::ALL
         .iter()
@@ -244,8 +239,3 @@ fn formats() -> clap::builder::PossibleValuesParser {
 fn day(text: &str) -> Result<String, BadDay> {
     UnixTime::noon(text).map(|_| text.to_owned())
 }
-
-/// Bytes of a file whose progress is shown.
-const LARGE: u64 = 1 << 20;
-
-const REDRAWN: Duration = Duration::from_millis(100);

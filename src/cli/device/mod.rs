@@ -7,6 +7,7 @@ mod file;
 mod import;
 mod imported;
 mod list;
+mod progress;
 mod secret;
 mod show;
 

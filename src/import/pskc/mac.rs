@@ -1,5 +1,10 @@
 //! HMAC over encrypted values, and as the function of a key derivation.
 
+use std::num::NonZeroU32;
+
+use aws_lc_rs::pbkdf2::{
+    PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA384, PBKDF2_HMAC_SHA512, derive,
+};
 use hmac::{Hmac, KeyInit, Mac as _};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
@@ -100,10 +105,23 @@ impl Mac {
         length: usize,
     ) -> Secret {
         let mut key = Zeroizing::new(vec![0; length]);
-        // An HMAC takes a key of any length.
-        let _ = with_hmac!(self, H => {
-            pbkdf2::pbkdf2::<H>(passphrase, salt, iterations, &mut key)
-        });
+        let prf = match self {
+            Mac::Sha1 => Some(PBKDF2_HMAC_SHA1),
+            Mac::Sha224 => None,
+            Mac::Sha256 => Some(PBKDF2_HMAC_SHA256),
+            Mac::Sha384 => Some(PBKDF2_HMAC_SHA384),
+            Mac::Sha512 => Some(PBKDF2_HMAC_SHA512),
+        };
+        match (prf, NonZeroU32::new(iterations)) {
+            (Some(prf), Some(iterations)) => derive(prf, iterations, salt, passphrase, &mut key),
+            // AWS-LC derives nothing by SHA-224, and nothing in no iterations. An HMAC takes a key
+            // of any length.
+            _ => {
+                let _ = with_hmac!(self, H => {
+                    pbkdf2::pbkdf2::<H>(passphrase, salt, iterations, &mut key)
+                });
+            }
+        }
         Secret::new(std::mem::take(&mut key))
     }
 }

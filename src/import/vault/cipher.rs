@@ -1,10 +1,10 @@
 //! Encryption of vaults: a key from a passphrase, within limits, and AES-256-GCM.
 
+use std::num::NonZeroU32;
+
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
-use hmac::Hmac;
-use sha1::Sha1;
-use sha2::Sha256;
+use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, derive};
 use zeroize::Zeroizing;
 
 use crate::import::{Problem, ProblemCode, Settings};
@@ -45,20 +45,20 @@ pub(super) fn pbkdf2(
     salt: &[u8],
     iterations: u32,
 ) -> Result<CipherKey, Problem> {
-    if iterations == 0 {
+    let Some(rounds) = NonZeroU32::new(iterations) else {
         return Err(malformed("PBKDF2 has no iterations"));
-    }
+    };
     if iterations > MOST_ITERATIONS {
         let detail = "PBKDF2 has more than 10,000,000 iterations: no app asks for so many";
         return Err(Problem::of_file(ProblemCode::TooLarge, detail));
     }
     let passphrase = passphrase(settings)?.expose();
     let mut key = Zeroizing::new([0; 32]);
-    let derived = match prf {
-        Prf::Sha1 => pbkdf2::pbkdf2::<Hmac<Sha1>>(passphrase, salt, iterations, &mut key[..]),
-        Prf::Sha256 => pbkdf2::pbkdf2::<Hmac<Sha256>>(passphrase, salt, iterations, &mut key[..]),
+    let prf = match prf {
+        Prf::Sha1 => PBKDF2_HMAC_SHA1,
+        Prf::Sha256 => PBKDF2_HMAC_SHA256,
     };
-    derived.map_err(|_| wrong())?;
+    derive(prf, rounds, salt, passphrase, &mut key[..]);
     Ok(key)
 }
 

@@ -158,6 +158,45 @@ pub async fn an_imported_device_starts_above_what_was_consumed(store: Arc<dyn St
     }
 }
 
+/// Serial numbers that differ in capitals alone are those of one device or of none, also in imports
+/// that are under way at the same time.
+pub async fn serial_numbers_of_imports_differ_in_more_than_capitals(store: Arc<dyn Store>) {
+    with_device(&store, &totp("Gaht00000001", "alice", None), 1).await;
+    let other = ImportId([8; 16]);
+    let stage_one =
+        |import, name: &str, seed| stage(import, NOW, vec![staged(&totp(name, "bob", None), seed)]);
+    let taken = Conflict::SerialTaken;
+    conflicts(&store, taken, stage_one(IMPORT, "GAHT00000001", 2), "a device has it").await;
+    made(&store, stage_one(IMPORT, "GAHT00000002", 2)).await;
+    conflicts(&store, taken, stage_one(IMPORT, "gaht00000002", 3), "this import has it").await;
+    conflicts(&store, taken, stage_one(other, "gaht00000002", 3), "another import has it").await;
+    let both = ["GAHT0000000A", "GAHT0000000a"].map(|name| totp(name, "bob", None));
+    let both = vec![staged(&both[0], 4), staged(&both[1], 5)];
+    conflicts(&store, taken, stage(other, NOW, both), "one change has both").await;
+
+    made(&store, [Write::DropImport { import: IMPORT }]).await;
+    made(&store, stage_one(other, "gaht00000002", 2)).await;
+}
+
+/// A device that was removed after it was in use comes back by no import.
+pub async fn a_removed_device_that_was_in_use_is_not_staged(store: Arc<dyn Store>) {
+    with_account(&store, "alice").await;
+    let pending = totp("GAHT00000001", "alice", Some(500));
+    let active = in_state(&totp("GAHT00000002", "alice", None), DeviceState::Active);
+    let used = Device { activated_at: Some(NOW), ..active };
+    for (device, seed) in [(&pending, 1), (&used, 2)] {
+        made(&store, [insert(device, seed)]).await;
+        let seen = enrolled(&store, "alice", device.serial.as_str()).await;
+        let tombstone = seen.device.tombstone(NOW);
+        made(&store, [Write::RemoveDevice { seen: seen.revision, tombstone }]).await;
+    }
+    let stage_one =
+        |name: &str, seed| stage(IMPORT, NOW, vec![staged(&totp(name, "bob", None), seed)]);
+    conflicts(&store, Conflict::Removed, stage_one("GAHT00000002", 8), "its serial number").await;
+    conflicts(&store, Conflict::Removed, stage_one("GAHT00000008", 2), "its seed").await;
+    made(&store, stage_one("GAHT00000001", 1)).await;
+}
+
 /// Sealed seeds of staged devices are found for rotation like all others.
 pub async fn staged_seeds_are_resealed(store: Arc<dyn Store>) {
     let (old, new) = (keyring(), keyring());

@@ -7,7 +7,10 @@ use tokio::task::JoinSet;
 
 use super::races::{losers, winners};
 use super::sample::*;
-use crate::store::{Change, Commit, Conflict, ItemKind, SingleUse, Store, Write};
+use crate::store::{
+    Change, Commit, Conflict, Fingerprint, ImportId, ItemKind, SingleUse, StagedDevice, Store,
+    Write,
+};
 use crate::time::UnixTime;
 
 /// Two handles of one store, as two processes have them.
@@ -105,6 +108,25 @@ pub async fn one_of_two_processes_gets_a_serial_number(stores: Pair) {
         let changes = [round * 2, round * 2 + 1].map(|seed| change([insert(&device, seed)]));
         let commits = through_both(&stores, &changes).await;
         assert_eq!(winners(&commits), 1, "one serial number goes to one device");
+        let taken =
+            losers(&commits, Conflict::SerialTaken) + losers(&commits, Conflict::FingerprintTaken);
+        assert_eq!(taken, commits.len() - 1, "and all others hear that it is taken");
+    }
+}
+
+/// Serial numbers that differ in capitals alone, staged by two processes at once, go to one import.
+pub async fn one_of_two_imports_gets_a_spelling(stores: Pair) {
+    let keyring = keyring();
+    for round in 0..ROUNDS_OF_SEEDS {
+        let changes = [(b'a', 0), (b'A', 1)].map(|(letter, at)| {
+            let device = totp(&format!("GAHT{round:07}{}", char::from(letter)), "alice", None);
+            let (import, seed) = (ImportId([letter; 16]), Some(sealed(&keyring, &device)));
+            let fingerprint = Some(Fingerprint([round * 2 + at; 32]));
+            let devices = vec![StagedDevice { device, seed, fingerprint }];
+            change([Write::StageDevices { import, at: NOW, devices }])
+        });
+        let commits = through_both(&stores, &changes).await;
+        assert_eq!(winners(&commits), 1, "one spelling goes to one import");
         let taken =
             losers(&commits, Conflict::SerialTaken) + losers(&commits, Conflict::FingerprintTaken);
         assert_eq!(taken, commits.len() - 1, "and all others hear that it is taken");

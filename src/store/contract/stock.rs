@@ -121,6 +121,58 @@ pub async fn an_assigned_device_starts_above_what_was_consumed(store: Arc<dyn St
     assert_eq!(totp.watermark, Some(TimeStep(500)));
 }
 
+/// A device that is inserted without an account is in stock, like an imported one.
+pub async fn a_device_is_inserted_without_an_account(store: Arc<dyn Store>) {
+    made(&store, [insert(&in_stock("GAHT00000001"), 1)]).await;
+    assert_eq!(seen(&store, "GAHT00000001").await.device, in_stock("GAHT00000001"));
+    assert_eq!(answered(store.count_devices(DeviceState::Unassigned).await), 1);
+    let again = [insert(&in_stock("GAHT00000001"), 2)];
+    conflicts(&store, Conflict::SerialTaken, again, "its serial number is taken").await;
+    let other = [insert(&in_stock("GAHT00000002"), 1)];
+    conflicts(&store, Conflict::FingerprintTaken, other, "its seed is taken").await;
+    with_account(&store, "alice").await;
+    let stock = seen(&store, "GAHT00000001").await;
+    made(&store, [assign(&stock, "alice")]).await;
+    assert_eq!(enrolled(&store, "alice", "GAHT00000001").await.device.owner(), "alice");
+}
+
+/// A device goes back into stock from the account that has it, with all that it consumed, and the
+/// account keeps up to when its contexts are dead.
+pub async fn a_device_is_taken_back_from_its_account_alone(store: Arc<dyn Store>) {
+    with_account(&store, "bob").await;
+    let used = Device { state: DeviceState::Active, ..totp("GAHT00000001", "alice", Some(500)) };
+    with_device(&store, &used, 1).await;
+    let alices = enrolled(&store, "alice", "GAHT00000001").await;
+    let device = alices.device.taken_back(NOW);
+    let seed = Some(sealed(&keyring(), &device));
+    let take = |from: &str, seen| Write::UnassignDevice {
+        seen,
+        account: account_id(from),
+        device: device.clone(),
+        seed: seed.clone(),
+    };
+    let of_bob = [take("bob", alices.revision)];
+    conflicts(&store, Conflict::Revision, of_bob, "it is not bob's").await;
+    let before = snapshot(&store, "alice").await;
+    made(&store, [take("alice", alices.revision)]).await;
+    let again = [take("alice", alices.revision)];
+    conflicts(&store, Conflict::Revision, again, "it is alice's no more").await;
+    let after = snapshot(&store, "alice").await;
+    assert!(after.devices.is_empty() && after.revision > before.revision);
+    let stock = seen(&store, "GAHT00000001").await;
+    assert!(stock.revision > alices.revision);
+    assert_eq!((stock.device.state, stock.device.owner()), (DeviceState::Unassigned, ""));
+    let Factor::Totp(state) = &stock.device.factor else { panic!("it is time-based") };
+    assert_eq!(state.watermark, Some(TimeStep(500)));
+    assert_eq!(answered(store.owner(&stock.device.serial).await), None);
+    let kept = answered(store.revocations_of(&account_id("alice")).await);
+    assert_eq!(kept, 1, "alice's contexts of it are dead");
+    made(&store, [assign(&stock, "bob")]).await;
+    let bobs = enrolled(&store, "bob", "GAHT00000001").await;
+    let Factor::Totp(state) = bobs.device.factor else { panic!("it is time-based") };
+    assert_eq!(state.watermark, Some(TimeStep(500)), "what alice spent stays spent");
+}
+
 async fn import_again(store: &Arc<dyn Store>, device: &Device) {
     let import = ImportId([9; 16]);
     let staged = StagedDevice {

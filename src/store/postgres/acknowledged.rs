@@ -191,9 +191,9 @@ const NEW: &str = "acknowledged.json.new";
 const PAUSE: Duration = Duration::from_secs(5);
 
 const IDENTITY: &str = "SELECT i.id, i.epoch, EXISTS (SELECT FROM control c
-    WHERE c.name = 'went_back' AND c.value >= i.epoch) FROM identity i";
+    WHERE c.name = 'went_back' AND c.value >= i.epoch) FROM store_identity i";
 
-const TOLD: &str = "SELECT EXISTS (SELECT FROM control c, identity i
+const TOLD: &str = "SELECT EXISTS (SELECT FROM control c, store_identity i
     WHERE c.name = 'went_back' AND c.value >= i.epoch)";
 
 const MISSING: &str = "SELECT k.chain, k.number

@@ -5,10 +5,13 @@ use super::connection::{Connection, Values};
 use super::fault::corrupt;
 use super::locks::Locks;
 use super::outcome::Fault;
+use super::table::{ALIASES, CONTROL, TOMBSTONES};
+use super::touched::{Touched, tag, vet};
 use super::{imports, insert, sql};
 use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
 use crate::store::columns::{AccountColumns, owner, stored, unsigned};
+use crate::store::links::hex;
 use crate::store::rules::{self, Counts};
 use crate::store::{
     Account, ChainId, Change, Committed, Conflict, Error, Marks, Resealable, Revision, Sealed,
@@ -22,23 +25,30 @@ pub(super) async fn apply(
     chain: ChainId,
     change: &Change,
 ) -> Result<Committed, Fault> {
-    Locks::of(change).take(conn).await?;
-    make(conn, chain, change).await
+    let mut touched = Touched::of(change);
+    Locks::of(change).take(conn, &mut touched).await?;
+    make(conn, chain, change, &touched).await
 }
 
-/// Makes the writes of a change in a transaction that has locked all they name.
+/// Makes the writes of a change in a transaction that has locked all they name, and compared it
+/// with its tags.
 pub(super) async fn make(
     conn: &Connection,
     chain: ChainId,
     change: &Change,
+    touched: &Touched,
 ) -> Result<Committed, Fault> {
     let mut applying = Applying { conn, chain, counts: Counts::default(), revokes: false };
     for write in &change.writes {
         applying.write(write).await?;
     }
     applying.count_devices().await?;
-    if applying.revokes {
-        applying.run(sql::REVOCATIONS_CHANGED, &[]).await?;
+    let revokes = applying.revokes;
+    touched.tag(conn).await?;
+    if revokes {
+        vet(conn, &CONTROL, &["revocations"]).await?;
+        conn.run(sql::REVOCATIONS_CHANGED, &[]).await?;
+        tag(conn, &CONTROL, &["revocations"]).await?;
     }
     committed(conn, change.account.as_ref()).await
 }
@@ -64,7 +74,9 @@ impl Applying<'_> {
                 self.expect(sql::DEVICE_IS_AT, serial.as_str(), *seen).await
             }
             Write::AliasFingerprint { alias, of } => {
-                self.run(sql::FINGERPRINT_ALIAS, &[&&alias.0[..], &&of.0[..]]).await
+                self.run(sql::FINGERPRINT_ALIAS, &[&&alias.0[..], &&of.0[..]]).await?;
+                // A later write of the change reads it.
+                tag(self.conn, &ALIASES, &[&hex(&alias.0)]).await
             }
             Write::InsertDevice { device, seed, fingerprint } => {
                 let device = insert::insert(self.conn, device, seed.as_ref(), *fingerprint).await?;
@@ -76,6 +88,9 @@ impl Applying<'_> {
             Write::DropPending { serial, seen } => self.drop_pending(serial.as_str(), *seen).await,
             Write::AssignDevice { seen, device, seed } => {
                 self.assign_device(*seen, device, seed.as_ref()).await
+            }
+            Write::UnassignDevice { seen, account, device, seed } => {
+                self.unassign_device(*seen, account, (device, seed.as_ref())).await
             }
             Write::StageDevices { import, at, devices } => {
                 imports::stage(self.conn, self.chain, (*import, *at), devices).await
@@ -187,6 +202,21 @@ impl Applying<'_> {
         Ok(())
     }
 
+    async fn unassign_device(
+        &mut self,
+        seen: Revision,
+        account: &AccountId,
+        (device, seed): (&Device, Option<&Sealed>),
+    ) -> Result<(), Fault> {
+        let serial = device.serial.as_str();
+        let Standing { account: owner, state: was, .. } = self.standing(serial, seen).await?;
+        rules::is_of(&owner, account).map_err(Fault::Conflict)?;
+        self.mark(&owner, serial, (device.revoked_before, device.generation)).await?;
+        insert::put(self.conn, device, seed).await?;
+        self.counts.removed(&owner, was);
+        Ok(())
+    }
+
     async fn remove_device(&mut self, seen: Revision, tombstone: &Tombstone) -> Result<(), Fault> {
         let serial = tombstone.serial.as_str();
         let Standing { account, state, fingerprint } = self.standing(serial, seen).await?;
@@ -194,6 +224,7 @@ impl Applying<'_> {
             .await?;
         let body = to_json(tombstone)?;
         self.run(sql::TOMBSTONE_INSERT, &[&serial, &fingerprint, &body]).await?;
+        tag(self.conn, &TOMBSTONES, &[serial]).await?;
         self.delete(serial, seen).await?;
         self.counts.removed(&account, state);
         Ok(())
@@ -269,7 +300,7 @@ impl Applying<'_> {
                 self.put_signing_key(&SigningKeyRecord { private: sealed.clone(), ..key }).await
             }
             SealedPlace::Value { name } => self.one(sql::VALUE_REPLACE, &[name, &was, &is]).await,
-            SealedPlace::Ceremony { .. } | SealedPlace::Item { .. } => {
+            SealedPlace::Ceremony { .. } | SealedPlace::SessionToken | SealedPlace::Item { .. } => {
                 Err(Fault::Conflict(Conflict::Revision))
             }
         }
@@ -329,8 +360,11 @@ async fn committed(conn: &Connection, account: Option<&AccountId>) -> Result<Com
             };
         }
     }
-    let version: Option<i64> = conn.first(sql::CONTROL_VERSION, &[]).await?;
-    let version = version.ok_or_else(|| corrupt("the control version", "it is gone"))?;
+    let (what, rows) = ("the control version", conn.rows(sql::CONTROL_VERSION, &[]).await?);
+    let row = rows.first().ok_or_else(|| corrupt(what, "it is gone"))?;
+    let version: Option<i64> = column(what, row, 0)?;
+    let version = version.ok_or_else(|| corrupt(what, "it is gone"))?;
+    conn.tags().see_version(version, column(what, row, 1)?)?;
     Ok(Committed { marks, control_version: unsigned(version) })
 }
 

@@ -112,7 +112,7 @@ const CHAIN: &str = "an audit chain";
 const ROW: &str = "an audit row";
 
 const LOG: &str = "SELECT s.id, s.epoch, c.id, c.base, c.base_hash, c.closed, c.head, c.head_hash
-    FROM identity s LEFT JOIN chains c ON true ORDER BY c.id";
+    FROM store_identity s LEFT JOIN chains c ON true ORDER BY c.id";
 
 /// Rows of each chain, from its place on or from its end.
 macro_rules! rows {

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::chain;
+use super::columns::{column, from_json};
+use super::connection::Connection;
 use super::optimistic::{self, Answer};
 use super::outcome::Fault;
 use super::session::Session;
+use super::table::ACCOUNTS;
 use super::usual::Rows;
 use super::work::{Done, Job, Work};
-use crate::store::{Change, Commit, Committed, Conflict, Error, Write};
+use super::{chain, sql};
+use crate::id::AccountId;
+use crate::store::{Account, Change, Commit, Committed, Conflict, Error, Marks, Write};
 
 /// Jobs, of which some are answered.
 pub(super) struct Batch {
@@ -53,7 +57,7 @@ impl Batch {
     async fn together(&mut self, session: &mut Session) -> Result<(), Fault> {
         let answer = self.write(session).await?;
         if answer.made {
-            self.answer_made(&answer);
+            self.answer_made(&session.conn, &answer).await;
             return Ok(());
         }
         if answer.went_back {
@@ -124,12 +128,12 @@ impl Batch {
         Ok(answer)
     }
 
-    fn answer_made(&mut self, answer: &Answer) {
+    async fn answer_made(&mut self, conn: &Connection, answer: &Answer) {
         for job in std::mem::take(&mut self.open) {
             if let Work::Usual(change, rows) = &job.work {
                 self.moved.add(rows);
                 let committed = Committed {
-                    marks: marks(change, answer),
+                    marks: marks(conn, change, rows, answer).await,
                     control_version: answer.control_version,
                 };
                 job.answer(Ok(Done::Change(Commit::Committed(committed))));
@@ -145,14 +149,34 @@ impl Batch {
     }
 }
 
-/// The marks of the change's account after its writes.
-fn marks(change: &Change, answer: &Answer) -> crate::store::Marks {
-    let Some(account) = &change.account else { return crate::store::Marks::default() };
+/// The marks of the change's account after its writes. Where they cannot be told, because another
+/// change has moved them since, they are those of no account: what is issued with them is dead.
+async fn marks(conn: &Connection, change: &Change, rows: &Rows, answer: &Answer) -> Marks {
+    let Some(account) = &change.account else { return Marks::default() };
     let written = change.writes.iter().find_map(|write| match write {
         Write::UpdateAccount { account: after, .. } if after.id == *account => Some(after.marks()),
         _ => None,
     });
-    written.or(answer.marks.get(account.as_str()).copied()).unwrap_or_default()
+    let stood = rows.accounts.get(account.as_str()).map(|row| row.seen);
+    let Some(revision) = stood.or(answer.named.get(account.as_str()).copied()) else {
+        return Marks::default();
+    };
+    let known = || conn.tags().account(account.as_str(), revision).map(|seen| seen.marks);
+    match written.or_else(known) {
+        Some(marks) => marks,
+        None => read(conn, account, revision).await.unwrap_or_default(),
+    }
+}
+
+/// The marks of an account that is still at this revision.
+async fn read(conn: &Connection, account: &AccountId, revision: i64) -> Option<Marks> {
+    let rows = conn.rows(sql::ACCOUNT_TAGGED, &[&account.as_str()]).await.ok()?;
+    let row = rows.first()?;
+    conn.tags().see(&ACCOUNTS, row).ok()?;
+    let what = "an account";
+    (column::<i64>(what, row, 1).ok()? == revision).then_some(())?;
+    let account: Account = from_json(what, column(what, row, 5).ok()?).ok()?;
+    Some(account.marks())
 }
 
 fn verdict(work: &Work, answer: &Answer) -> Verdict {

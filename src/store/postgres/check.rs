@@ -10,12 +10,13 @@ use super::columns::{column, from_json};
 use super::connect_error::ConnectError;
 use super::dial::Dial;
 use super::fault::corrupt;
+use super::keys::store_keys;
 use super::options::PostgresOptions;
 use super::reader::Reader;
-use super::{audit_check, schema};
+use super::{audit_check, foreign, schema};
 use crate::device::Device;
 use crate::store::columns::{stored, unsigned};
-use crate::store::{Account, AuditReport, Error};
+use crate::store::{Account, AuditReport, Error, Keyring, MacKey};
 
 /// The findings of a look at a store.
 #[derive(Clone, Debug)]
@@ -27,26 +28,49 @@ pub struct CheckReport {
     pub devices: u64,
     /// The audit log.
     pub audit: AuditReport,
+    /// True if none of the sealing keys is one of the store's, so that no row was authenticated.
+    pub wrong_keys: bool,
     /// All that is not as it should be, in words; empty for a sound store.
     pub problems: Vec<String>,
 }
 
-/// Reads the whole store, also while agents serve from it.
+/// Reads the whole store, also while agents serve from it. With its sealing keys, rows are compared
+/// with their tags, and the audit log is seen to be the store's own.
 ///
 /// # Errors
 /// [`ConnectError`]: the store cannot be read, or is not of this version.
-pub async fn check(options: PostgresOptions) -> Result<CheckReport, ConnectError> {
+pub async fn check(
+    options: PostgresOptions,
+    keyring: Option<&Keyring>,
+) -> Result<CheckReport, ConnectError> {
     let place = options.place();
     let failed = |cause| ConnectError::Server { place: place.clone(), cause };
     let dial = Arc::new(Dial::new(&options));
     schema::is_current(&mut dial.connect().await.map_err(failed)?.client, &place).await?;
     let reader = Reader::open(&dial).await.map_err(failed)?.patient(PATIENCE);
-    look(&reader).await.map_err(failed)
+    let (mut audit, mut wrong_keys) = (None, false);
+    if let Some(keyring) = keyring
+        && let Some((keys, of_rows)) = store_keys(&reader, keyring).await.map_err(failed)?
+    {
+        wrong_keys = keys.is_none();
+        audit = keys.as_ref().map(|keys| keys.audit.clone());
+        keys.filter(|_| of_rows).into_iter().for_each(|keys| dial.tags().take(keys));
+    }
+    let mut found = look(&reader, audit.as_ref()).await.map_err(failed)?;
+    if keyring.is_some() && audit.is_none() && !wrong_keys {
+        let tagged = reader.first(TAGGED, &[]).await.map_err(failed)?;
+        let gone = "its authentication was taken away: its pepper is gone".to_owned();
+        found.problems.extend(tagged.map(|_| gone));
+    }
+    Ok(CheckReport { wrong_keys, ..found })
 }
 
-async fn look(reader: &Reader) -> Result<CheckReport, Error> {
+async fn look(reader: &Reader, key: Option<&MacKey>) -> Result<CheckReport, Error> {
     let mut problems = Vec::new();
     reader.begin_snapshot().await?;
+    if reader.tags().are_kept() {
+        foreign::foreign(reader, &mut problems).await?;
+    }
     let accounts = each(reader, ACCOUNTS, account_problem, &mut problems).await?;
     let devices = each(reader, DEVICES, device_problem, &mut problems).await?;
     for row in reader.rows(MISCOUNTED, &[]).await? {
@@ -58,12 +82,13 @@ async fn look(reader: &Reader) -> Result<CheckReport, Error> {
         problems.push(format!("the control row {name} is gone"));
     }
     reader.end_snapshot().await?;
-    let audit = audit_check::verify(reader, None).await?;
+    let audit = audit_check::verify(reader, key).await?;
     let broken = audit.chains.iter().filter_map(|chain| Some((chain.chain, chain.broken_at?)));
+    problems.truncate(MOST_PROBLEMS);
     problems.extend(broken.map(|(chain, number)| {
         format!("the audit log is broken: row {number} of chain {chain} is missing or changed")
     }));
-    Ok(CheckReport { accounts, devices, audit, problems })
+    Ok(CheckReport { accounts, devices, audit, wrong_keys: false, problems })
 }
 
 /// Looks at every row of a table, in the order of its names, and returns their number.
@@ -122,6 +147,9 @@ fn agrees(what: &str, same: bool) -> Result<(), Error> {
     }
 }
 
+/// A row that was authenticated.
+const TAGGED: &str = "SELECT 1 FROM control WHERE tag IS NOT NULL LIMIT 1";
+
 /// More problems than anyone reads.
 const MOST_PROBLEMS: usize = 100;
 
@@ -140,5 +168,5 @@ const MISCOUNTED: &str = "SELECT a.id FROM accounts a LEFT JOIN
     WHERE a.devices <> coalesce(d.devices, 0) OR a.active <> coalesce(d.active, 0) LIMIT 100";
 
 const MISSING: &str =
-    "SELECT name FROM unnest(ARRAY['version', 'revision_floor', 'revocations']) AS name
+    "SELECT name FROM unnest(ARRAY['version', 'keys', 'revision_floor', 'revocations']) AS name
     WHERE NOT EXISTS (SELECT FROM control c WHERE c.name = name.name AND c.value IS NOT NULL)";

@@ -1,8 +1,8 @@
 //! A connection that writes, with the statements it has prepared.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 use tokio_postgres::{Row, Statement};
@@ -10,7 +10,8 @@ use tokio_postgres::{Row, Statement};
 use super::columns::column;
 use super::dial::Link;
 use super::outcome::{Fault, Moment};
-use crate::store::Conflict;
+use super::tags::Tags;
+use crate::store::{Conflict, StoreKeys};
 
 /// Values of a statement.
 pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -24,8 +25,21 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// A connection of a program that has these keys for itself: others of the same store do not
+    /// have them yet.
+    pub(super) fn alone(mut link: Link, keys: StoreKeys) -> Connection {
+        link.tags = Arc::default();
+        link.tags.take(keys);
+        Connection::new(link)
+    }
+
     pub(super) fn new(link: Link) -> Connection {
         Connection { link, prepared: Mutex::default(), deciding: AtomicBool::new(false) }
+    }
+
+    /// The tags of the store.
+    pub(super) fn tags(&self) -> &Tags {
+        &self.link.tags
     }
 
     /// True if the server, or the network, has ended the connection.

@@ -22,12 +22,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::error_of;
 use super::options::PostgresOptions;
+use super::tags::Tags;
 use super::{checks, roots};
 use crate::store::{Error, random};
 
-/// The way to the servers.
+/// The way to the servers, and the tags of the store on them.
 pub(super) struct Dial {
     options: PostgresOptions,
+    tags: Arc<Tags>,
     /// The last failure, and how long it stands. One caller dials at a time.
     failed: Mutex<Option<(Instant, Duration, Error)>>,
 }
@@ -35,13 +37,18 @@ pub(super) struct Dial {
 /// A connection, which ends when it is dropped.
 pub(super) struct Link {
     pub(super) client: Client,
+    pub(super) tags: Arc<Tags>,
     driver: AbortHandle,
     warnings: Arc<AtomicU64>,
 }
 
 impl Dial {
     pub(super) fn new(options: &PostgresOptions) -> Dial {
-        Dial { options: options.clone(), failed: Mutex::default() }
+        Dial { options: options.clone(), tags: Arc::default(), failed: Mutex::default() }
+    }
+
+    pub(super) fn tags(&self) -> &Tags {
+        &self.tags
     }
 
     /// Connects to the first host that takes writes and promises to keep them. A failure stands for
@@ -62,7 +69,7 @@ impl Dial {
     }
 
     async fn dial(&self) -> Result<Link, Error> {
-        let login = Arc::new(Login::read(&self.options).await?);
+        let login = Arc::new(Login::read(&self.options, &self.tags).await?);
         let mut dialling = JoinSet::new();
         for target in targets(&login.config) {
             let login = Arc::clone(&login);
@@ -106,11 +113,12 @@ struct Login {
     config: Config,
     tls: Option<MakeRustlsConnect>,
     single: bool,
+    tags: Arc<Tags>,
 }
 
 impl Login {
     /// The password is read anew at each attempt, so that it can be replaced while an agent runs.
-    async fn read(options: &PostgresOptions) -> Result<Login, Error> {
+    async fn read(options: &PostgresOptions, tags: &Arc<Tags>) -> Result<Login, Error> {
         let config = options.config();
         let mut config = config.map_err(|error| Error::Unavailable(error.to_string()))?;
         if config.get_user().is_none() {
@@ -127,7 +135,7 @@ impl Login {
             true => Some(roots::connector(options.roots.clone()).await?),
             false => None,
         };
-        Ok(Login { config, tls, single: options.single })
+        Ok(Login { config, tls, single: options.single, tags: Arc::clone(tags) })
     }
 
     async fn link(&self, target: &Target) -> Result<Link, Error> {
@@ -172,7 +180,7 @@ impl Login {
         let (client, connection) = config.connect_raw(stream, tls).await.map_err(error_of)?;
         let warnings = Arc::<AtomicU64>::default();
         let driver = tokio::spawn(drive(connection, Arc::clone(&warnings))).abort_handle();
-        Ok(Link { client, driver, warnings })
+        Ok(Link { client, tags: Arc::clone(&self.tags), driver, warnings })
     }
 }
 

@@ -88,7 +88,7 @@ const SINGLE_USE: &str = "DELETE FROM single_use WHERE ctid = ANY(ARRAY(SELECT c
 const SESSIONS: &str = "DELETE FROM revoked_sessions WHERE ctid = ANY(ARRAY(SELECT ctid
     FROM revoked_sessions WHERE expires_at <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED))";
 
-const STORE: &str = "SELECT id FROM identity";
+const STORE: &str = "SELECT id FROM store_identity";
 
 /// Chains whose oldest row is old enough.
 const CHAINS: &str = "SELECT c.id, c.base, c.base_hash, c.closed FROM chains c

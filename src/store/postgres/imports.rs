@@ -3,9 +3,15 @@
 //! Publishing is one small write. From then on an account is read together with its staged devices,
 //! a change moves those of the accounts it names before it is judged, and lists move the rest.
 
+use std::collections::BTreeMap;
+
+use tokio_postgres::Row;
+
 use super::columns::{column, from_json, to_json};
 use super::connection::Connection;
 use super::outcome::Fault;
+use super::table::{ACCOUNTS, DEVICES, IMPORTS, STAGED};
+use super::touched::{tag, vet};
 use super::{insert, sql};
 use crate::device::{Device, DeviceState};
 use crate::store::columns::{AccountColumns, stored, unsigned};
@@ -71,13 +77,14 @@ pub(super) async fn cancel(conn: &Connection, import: ImportId) -> Result<(), Fa
 /// Makes the published devices of these accounts, which are locked, rows of devices. An account's
 /// revision rises by one for each, as readers count it before.
 pub(super) async fn settle_accounts(conn: &Connection, accounts: &[&str]) -> Result<(), Fault> {
-    for row in conn.rows(sql::STAGED_OF_ACCOUNTS, &[&accounts]).await? {
-        let what = "a staged device";
-        let (serial, body): (&str, &str) = (column(what, &row, 0)?, column(what, &row, 1)?);
-        let device: Device = from_json(what, body)?;
-        move_row(conn, serial, &device, column(what, &row, 2)?).await?;
+    let rows = conn.rows(sql::STAGED_OF_ACCOUNTS, &[&accounts]).await?;
+    if rows.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    vet(conn, &ACCOUNTS, accounts).await?;
+    let moved = move_rows(conn, &rows).await?;
+    tag(conn, &DEVICES, &moved).await?;
+    tag(conn, &ACCOUNTS, accounts).await
 }
 
 /// Makes some devices of no account, of a published import, rows of devices. Returns their number.
@@ -87,12 +94,33 @@ pub(super) async fn settle_unassigned(
     limit: i64,
 ) -> Result<u64, Fault> {
     let rows = conn.rows(sql::STAGED_UNASSIGNED, &[&import, &limit]).await?;
-    for row in &rows {
-        let what = "a staged device";
-        let (serial, body): (&str, &str) = (column(what, row, 0)?, column(what, row, 1)?);
-        move_row(conn, serial, &from_json(what, body)?, 0).await?;
-    }
+    tag(conn, &DEVICES, &move_rows(conn, &rows).await?).await?;
     Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
+}
+
+/// Makes staged rows, which are compared with their tags, rows of devices. Returns their serial
+/// numbers.
+async fn move_rows<'a>(conn: &Connection, rows: &'a [Row]) -> Result<Vec<&'a str>, Fault> {
+    let what = "a staged device";
+    let mut imports = BTreeMap::new();
+    for row in rows {
+        imports.insert(column::<i64>(what, row, 1)?, 0);
+    }
+    let numbers: Vec<i64> = imports.keys().copied().collect();
+    for import in conn.rows(sql::IMPORTS_OF, &[&numbers]).await? {
+        conn.tags().see(&IMPORTS, &import)?;
+        let staged_at: i64 = column("an import", &import, 4)?;
+        imports.insert(column("an import", &import, 1)?, staged_at);
+    }
+    let mut moved = Vec::new();
+    for row in rows {
+        conn.tags().see(&STAGED, row)?;
+        let (serial, body): (&str, &str) = (column(what, row, 0)?, column(what, row, 4)?);
+        let staged_at = imports.get(&column::<i64>(what, row, 1)?).copied();
+        move_row(conn, serial, &from_json(what, body)?, staged_at.unwrap_or_default()).await?;
+        moved.push(serial);
+    }
+    Ok(moved)
 }
 
 async fn move_row(

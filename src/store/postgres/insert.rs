@@ -2,6 +2,8 @@
 //!
 //! The names of both are locked before, so that nothing is added between the questions.
 
+use std::collections::BTreeSet;
+
 use tokio_postgres::types::ToSql;
 
 use super::columns::{column, from_json, to_json};
@@ -9,6 +11,7 @@ use super::connection::Connection;
 use super::fault::corrupt;
 use super::outcome::Fault;
 use super::sql;
+use super::table::{ALIASES, TOMBSTONES};
 use crate::device::{Device, Tombstone};
 use crate::store::columns::stored;
 use crate::store::{Conflict, Error, Fingerprint, Sealed, rules};
@@ -23,7 +26,8 @@ pub(super) async fn insert(
     let (serial, account) = (device.serial.as_str(), device.owner());
     let alike = alike(conn, fingerprint).await?;
     is_free(conn, serial, &alike).await?;
-    if conn.first::<i64>(sql::ACCOUNT_IS_THERE, &[&account]).await?.is_none() {
+    let has_account = !account.is_empty();
+    if has_account && conn.first::<i64>(sql::ACCOUNT_IS_THERE, &[&account]).await?.is_none() {
         return Err(Fault::Conflict(Conflict::Revision));
     }
     let device = rules::inserted(device, &alike, tombstones(conn, serial, &alike).await?);
@@ -54,12 +58,22 @@ pub(super) async fn assign(
     }
     let alike = alike(conn, fingerprint.map(fingerprint_of).transpose()?).await?;
     let device = rules::inserted(device, &alike, tombstones(conn, serial, &alike).await?);
+    put(conn, &device, seed).await?;
+    Ok(device)
+}
+
+/// Puts a device where its body says that it is: with an account, or without.
+pub(super) async fn put(
+    conn: &Connection,
+    device: &Device,
+    seed: Option<&Sealed>,
+) -> Result<(), Fault> {
+    let (serial, account) = (device.serial.as_str(), device.owner());
     let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
     let (key, state) = (key.as_ref().map(|key| &key[..]), device.state.name());
     let values: [&(dyn ToSql + Sync); 6] =
-        [&serial, &account, &state, &to_json(&device)?, &sealed, &key];
-    conn.one(Conflict::Revision, sql::DEVICE_ASSIGN, &values).await?;
-    Ok(device)
+        [&serial, &account, &state, &to_json(device)?, &sealed, &key];
+    conn.one(Conflict::Revision, sql::DEVICE_ASSIGN, &values).await
 }
 
 /// A device that may be staged, above all that removed devices with its serial number or its
@@ -70,8 +84,12 @@ pub(super) async fn above_the_removed(
     fingerprint: Option<Fingerprint>,
 ) -> Result<Device, Fault> {
     let (serial, alike) = (device.serial.as_str(), alike(conn, fingerprint).await?);
+    if conn.first::<bool>(sql::SERIAL_SPELT_ALIKE, &[&serial]).await?.is_some() {
+        return Err(Fault::Conflict(Conflict::SerialTaken));
+    }
     is_free(conn, serial, &alike).await?;
-    Ok(rules::inserted(device, &alike, tombstones(conn, serial, &alike).await?))
+    let tombstones = tombstones(conn, serial, &alike).await?;
+    rules::staged(device, &alike, tombstones).map_err(Fault::Conflict)
 }
 
 /// All fingerprints of the secret that has this one: devices with any of them stand in each
@@ -81,10 +99,14 @@ async fn alike(
     fingerprint: Option<Fingerprint>,
 ) -> Result<Vec<Fingerprint>, Fault> {
     let Some(Fingerprint(bytes)) = fingerprint else { return Ok(Vec::new()) };
-    let rows = conn.rows(sql::FINGERPRINTS_ALIKE, &[&&bytes[..]]).await?;
-    rows.iter()
-        .map(|row| Ok(fingerprint_of(column("a fingerprint", row, 0)?)?))
-        .collect()
+    let mut alike = BTreeSet::from([Fingerprint(bytes)]);
+    for row in conn.rows(sql::FINGERPRINTS_ALIKE, &[&&bytes[..]]).await? {
+        conn.tags().see(&ALIASES, &row)?;
+        for place in [0, 1] {
+            alike.insert(fingerprint_of(column("a fingerprint", &row, place)?)?);
+        }
+    }
+    Ok(alike.into_iter().collect())
 }
 
 /// Fails if a device, or a staged one, has the serial number or one of the fingerprints.
@@ -113,8 +135,9 @@ async fn tombstones(
     let mut found = Vec::new();
     for row in conn.rows(sql::TOMBSTONES, &[&serial, &bytes(fingerprints)]).await? {
         let what = "a tombstone";
-        let fingerprint: Option<&[u8]> = column(what, &row, 0)?;
-        let tombstone = from_json(what, column(what, &row, 1)?)?;
+        conn.tags().see(&TOMBSTONES, &row)?;
+        let fingerprint: Option<&[u8]> = column(what, &row, 1)?;
+        let tombstone = from_json(what, column(what, &row, 2)?)?;
         found.push((fingerprint.map(fingerprint_of).transpose()?, tombstone));
     }
     Ok(found)

@@ -14,6 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::sleep;
 
 use super::acknowledged::Acknowledged;
+use super::adopt;
 use super::dial::Dial;
 use super::lane::Lane;
 use super::options::PostgresOptions;
@@ -48,7 +49,7 @@ impl Lanes {
 
     pub(super) async fn commit(&self, change: Change) -> Result<Commit, Error> {
         let lane = self.lane_of(&change);
-        let work = match Rows::of(&change)? {
+        let work = match Rows::of(&change, self.shared.dial.tags())? {
             Some(rows) => Work::Usual(change, rows),
             None => Work::Change(change),
         };
@@ -64,15 +65,10 @@ impl Lanes {
         keys: StoreKeys,
         adoption: Option<Adoption>,
     ) -> Result<(), Error> {
-        if let Some(Adoption { writes, audit, .. }) = adoption {
-            let change = Change { account: None, writes, audit };
-            if let Commit::Conflict(_) = self.commit(change).await? {
-                let other = "another agent gave the store its keys at the same time; try again";
-                return Err(Error::Unavailable(other.to_owned()));
-            }
+        if let Some(adoption) = adoption {
+            adopt::adopt(&self.shared.dial, &keys, adoption).await?;
         }
-        let mut known = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(keys);
+        self.shared.dial.tags().take(keys);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::columns::{column, from_json};
 use super::fault::corrupt;
 use super::read::can_be_kept;
 use super::reader::Reader;
+use super::table::{self, covers};
 use crate::device::{Device, DeviceState, MfaKind};
 use crate::id::SerialNumber;
 use crate::store::columns::{above_prefix, stored, unsigned};
@@ -28,10 +29,11 @@ pub(super) async fn accounts(
     let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     rows.iter()
         .map(|row| {
+            reader.tags().see(&table::ACCOUNTS, row)?;
             Ok(AccountEntry {
-                account: from_json("an account", column("an account", row, 0)?)?,
-                devices: count(column("an account", row, 1)?),
-                active: count(column("an account", row, 2)?),
+                account: from_json("an account", column("an account", row, 5)?)?,
+                devices: count(column("an account", row, 6)?),
+                active: count(column("an account", row, 7)?),
             })
         })
         .collect()
@@ -63,7 +65,10 @@ pub(super) async fn devices(reader: &Reader, list: &DeviceList) -> Result<Vec<De
     ];
     let rows = reader.rows(sql, &values).await?;
     rows.iter()
-        .map(|row| from_json("a device", column("a device", row, 0)?))
+        .map(|row| {
+            reader.tags().see(&table::DEVICES, row)?;
+            from_json("a device", column("a device", row, 6)?)
+        })
         .collect()
 }
 
@@ -81,7 +86,8 @@ pub(super) async fn fleet(
     let rows = reader.rows(FLEET, &[&after, &i64::from(limit)]).await?;
     rows.iter()
         .map(|row| {
-            let body = fleet_device(column("a device", row, 0)?);
+            reader.tags().see(&table::DEVICES, row)?;
+            let body = fleet_device(column("a device", row, 6)?);
             body.map_err(|error| corrupt("a device", error))
         })
         .collect()
@@ -94,7 +100,10 @@ pub(super) async fn values(reader: &Reader, prefix: &str) -> Result<Vec<(String,
     }
     let rows = reader.rows(VALUES, &[&prefix, &end_of_prefix(prefix)]).await?;
     rows.iter()
-        .map(|row| Ok((column("a value", row, 0)?, column("a value", row, 1)?)))
+        .map(|row| {
+            reader.tags().see(&table::VALUES, row)?;
+            Ok((column("a value", row, 0)?, column("a value", row, 1)?))
+        })
         .collect()
 }
 
@@ -104,15 +113,26 @@ fn end_of_prefix(prefix: &str) -> String {
     above_prefix(prefix).unwrap_or_else(|| String::from(char::MAX).repeat(LONGEST_NAME))
 }
 
-const VALUES: &str = "SELECT name, value FROM named_values
-    WHERE name >= $1 AND name < $2 ORDER BY name";
+const VALUES: &str = concat!(
+    "SELECT ",
+    covers!(named_values),
+    ", tag FROM named_values WHERE name >= $1 AND name < $2 ORDER BY name"
+);
 
-const ACCOUNTS: &str = "SELECT body, devices, active FROM accounts
-    WHERE id >= $1 AND id < $2 AND id > $3 AND NOT removed ORDER BY id LIMIT $4";
+const ACCOUNTS: &str = concat!(
+    "SELECT ",
+    covers!(accounts),
+    ", tag FROM accounts
+    WHERE id >= $1 AND id < $2 AND id > $3 AND NOT removed ORDER BY id LIMIT $4"
+);
 
-const ACCOUNTS_WITHOUT_MFA: &str = "SELECT body, devices, active FROM accounts
+const ACCOUNTS_WITHOUT_MFA: &str = concat!(
+    "SELECT ",
+    covers!(accounts),
+    ", tag FROM accounts
     WHERE active = 0 AND NOT removed AND id >= $1 AND id < $2 AND id > $3
-    ORDER BY id LIMIT $4";
+    ORDER BY id LIMIT $4"
+);
 
 /// A list of devices, by the index that finds them. Lists take the same parameters: after, limit,
 /// account or the range of a prefix, state, kind, not used since, drift of at least. Last use and
@@ -120,7 +140,9 @@ const ACCOUNTS_WITHOUT_MFA: &str = "SELECT body, devices, active FROM accounts
 macro_rules! devices {
     ($found:literal) => {
         concat!(
-            "SELECT body FROM devices WHERE ",
+            "SELECT ",
+            covers!(devices),
+            ", tag FROM devices WHERE ",
             $found,
             " AND serial > $1 AND ($3::text IS NOT NULL AND $4::text IS NOT NULL)
             AND ($5::text IS NULL OR state = $5) AND ($6::text IS NULL OR kind = $6)
@@ -141,8 +163,12 @@ const DEVICES_UNDER_PREFIX: &str = devices!("account >= $3 AND account < $4 AND 
 
 const DEVICES_COUNT: &str = "SELECT count(*) FROM devices WHERE state = $1";
 
-const FLEET: &str = "SELECT body FROM devices
-    WHERE kind = 'totp' AND serial > $1 AND account <> '' ORDER BY serial LIMIT $2";
+const FLEET: &str = concat!(
+    "SELECT ",
+    covers!(devices),
+    ", tag FROM devices
+    WHERE kind = 'totp' AND serial > $1 AND account <> '' ORDER BY serial LIMIT $2"
+);
 
 /// In bytes.
 const LONGEST_NAME: usize = 256;

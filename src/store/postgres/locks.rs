@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::connection::Connection;
 use super::outcome::Fault;
+use super::table::{ACCOUNTS, DEVICES};
+use super::touched::{Touched, vet};
 use super::{imports, sql};
 use crate::store::columns::owner;
 use crate::store::{Change, SealedPlace, Write};
@@ -39,9 +41,14 @@ impl Locks {
         locks
     }
 
-    /// Takes the locks in this transaction. Published devices of the accounts become rows, so that
-    /// the revisions that a change names are those of a store without imports.
-    pub(super) async fn take(mut self, conn: &Connection) -> Result<(), Fault> {
+    /// Takes the locks in this transaction, and compares the rows that they name with their tags.
+    /// The devices' accounts are touched too. Published devices of the accounts become rows, so
+    /// that the revisions that a change names are those of a store without imports.
+    pub(super) async fn take(
+        mut self,
+        conn: &Connection,
+        touched: &mut Touched,
+    ) -> Result<(), Fault> {
         let serials: Vec<&str> = self.serials.iter().map(String::as_str).collect();
         if !serials.is_empty() {
             for owner in conn.rows(sql::OWNERS, &[&serials]).await? {
@@ -58,11 +65,15 @@ impl Locks {
         if !accounts.is_empty() {
             conn.rows(sql::LOCK_ACCOUNTS, &[&accounts]).await?;
             imports::settle_accounts(conn, &accounts).await?;
+            // Only now, so that the devices which the tag covers are those of the locked row.
+            vet(conn, &ACCOUNTS, &accounts).await?;
         }
         if !serials.is_empty() {
             conn.rows(sql::LOCK_DEVICES, &[&serials]).await?;
+            vet(conn, &DEVICES, &serials).await?;
         }
-        Ok(())
+        touched.accounts(accounts.iter().copied());
+        touched.vet(conn).await
     }
 
     fn add(&mut self, write: &Write) {
@@ -84,9 +95,15 @@ impl Locks {
                 self.serial(device.serial.as_str());
                 self.account(device.owner());
             }
+            Write::UnassignDevice { account, device, .. } => {
+                self.serial(device.serial.as_str());
+                self.account(account.as_str());
+            }
             Write::InsertDevice { device, fingerprint, .. } => {
                 self.account(device.owner());
-                self.name("serial", device.serial.as_str().as_bytes());
+                let serial = device.serial.as_str();
+                self.name("serial", serial.as_bytes());
+                self.name("spelling", serial.to_ascii_lowercase().as_bytes());
                 self.fingerprint(fingerprint.map(|fingerprint| fingerprint.0));
             }
             Write::AliasFingerprint { alias, of } => {
@@ -96,7 +113,9 @@ impl Locks {
             Write::StageDevices { import, devices, .. } => {
                 self.name("import", &import.0);
                 for staged in devices {
-                    self.name("serial", staged.device.serial.as_str().as_bytes());
+                    let serial = staged.device.serial.as_str();
+                    self.name("serial", serial.as_bytes());
+                    self.name("spelling", serial.to_ascii_lowercase().as_bytes());
                     self.fingerprint(staged.fingerprint.map(|fingerprint| fingerprint.0));
                 }
             }
@@ -139,7 +158,8 @@ impl Locks {
             }
             SealedPlace::SigningKey { .. } => self.name("number", b"version"),
             SealedPlace::Value { name } => self.name("value", name.as_bytes()),
-            SealedPlace::Ceremony { .. } | SealedPlace::Item { .. } => {}
+            SealedPlace::Ceremony { .. } | SealedPlace::SessionToken | SealedPlace::Item { .. } => {
+            }
         }
     }
 

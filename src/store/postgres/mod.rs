@@ -4,6 +4,7 @@
 //! and an audit chain; reads have connections of their own, so that no read waits for a write.
 
 mod acknowledged;
+mod adopt;
 mod apply;
 mod audit;
 mod audit_check;
@@ -17,8 +18,11 @@ mod connection;
 mod dial;
 mod expire;
 mod fault;
+mod foreign;
 mod imports;
 mod insert;
+mod keys;
+mod known;
 mod lane;
 mod lanes;
 mod lists;
@@ -27,6 +31,7 @@ mod locks;
 mod optimistic;
 mod options;
 mod outcome;
+mod pages;
 mod read;
 mod reader;
 mod readers;
@@ -39,7 +44,10 @@ mod session;
 mod settle;
 mod sql;
 mod store;
+mod table;
+mod tags;
 mod tasks;
+mod touched;
 mod usual;
 mod work;
 
@@ -47,6 +55,7 @@ pub use check::{CheckReport, check};
 pub use connect_error::ConnectError;
 pub use options::{BadAddress, PostgresOptions};
 pub use restore::restore;
+pub use table::authenticated;
 
 use std::sync::Arc;
 

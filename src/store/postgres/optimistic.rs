@@ -12,10 +12,10 @@ use super::columns::column;
 use super::connection::{Connection, Values};
 use super::fault::corrupt;
 use super::outcome::Fault;
+use super::tags::Tags;
 use super::usual::{AccountRow, DeviceRow, Rows};
 use crate::store::columns::unsigned;
-use crate::store::{Error, Links, Marks};
-use crate::time::UnixTime;
+use crate::store::{Error, Links};
 
 /// The answer of the statement.
 #[derive(Default)]
@@ -29,8 +29,8 @@ pub(super) struct Answer {
     /// An agent has found that the store forgot.
     pub(super) went_back: bool,
     pub(super) control_version: u64,
-    /// The marks of the accounts that were asked for.
-    pub(super) marks: BTreeMap<String, Marks>,
+    /// The revisions before it of the accounts that were asked for.
+    pub(super) named: BTreeMap<String, i64>,
     /// Unless everything was written: the revisions of the accounts, and of the devices with true
     /// if they are of the account and in the state that was expected.
     pub(super) accounts: BTreeMap<String, i64>,
@@ -63,8 +63,8 @@ pub(super) async fn write(
         &devices.accounts,
         &devices.states,
         &devices.bodies,
-        &devices.marks,
-        &devices.generations,
+        &devices.tags,
+        &accounts.tags,
         &named,
         &chain,
         &begin,
@@ -76,6 +76,8 @@ pub(super) async fn write(
         &audit.bodies,
         &audit.hashes,
         &audit.macs,
+        &accounts.were,
+        &devices.were,
     ];
     let sql = match (accounts.writes, devices.writes) {
         (false, false) => EXPECT_BOTH,
@@ -85,29 +87,30 @@ pub(super) async fn write(
     };
     let mut answer = Answer::default();
     for row in conn.decide(sql, values).await? {
-        answer.read(&row)?;
+        // The change may be made.
+        let read = answer.read(&row, conn.tags());
+        read.map_err(|error| Fault::Broken(Error::Unknown(error.to_string())))?;
     }
     Ok(answer)
 }
 
 impl Answer {
-    fn read(&mut self, row: &Row) -> Result<(), Error> {
+    fn read(&mut self, row: &Row, tags: &Tags) -> Result<(), Error> {
         let what = "the answer to a change";
         let name: Option<String> = column(what, row, 1)?;
         let name = name.unwrap_or_default();
-        let (number, mark): (Option<i64>, Option<i64>) =
-            (column(what, row, 2)?, column(what, row, 3)?);
-        let flag: Option<bool> = column(what, row, 4)?;
+        let number: Option<i64> = column(what, row, 2)?;
+        let flag: Option<bool> = column(what, row, 3)?;
         let flag = flag.unwrap_or_default();
         match column::<i32>(what, row, 0)? {
             0 => {
-                let version = number.ok_or_else(|| corrupt("the control version", "it is gone"));
-                (self.made, self.control_version) = (flag, unsigned(version?));
+                let version = number.ok_or_else(|| corrupt("the control version", "it is gone"))?;
+                self.made = flag;
+                tags.see_version(version, column(what, row, 4)?)?;
+                self.control_version = unsigned(version);
             }
             1 => {
-                let revoked_before = mark.map(|mark| UnixTime(unsigned(mark)));
-                let generation = unsigned(number.unwrap_or_default());
-                self.marks.insert(name, Marks { generation, revoked_before });
+                self.named.insert(name, number.unwrap_or_default());
             }
             2 => {
                 self.accounts.insert(name, number.unwrap_or_default());
@@ -132,13 +135,15 @@ struct Accounts<'a> {
     revoked_before: Vec<Option<i64>>,
     removed: Vec<Option<bool>>,
     bodies: Vec<Option<&'a str>>,
+    were: Vec<Option<&'a [u8]>>,
+    tags: Vec<Option<&'a [u8]>>,
     writes: bool,
 }
 
 impl<'a> Accounts<'a> {
     fn of(rows: &'a BTreeMap<String, AccountRow>) -> Accounts<'a> {
         let mut columns = Accounts::default();
-        for (id, AccountRow { seen, after }) in rows {
+        for (id, AccountRow { seen, after, tags: [was, is] }) in rows {
             let after = after.as_ref();
             columns.ids.push(id);
             columns.seen.push(*seen);
@@ -146,6 +151,8 @@ impl<'a> Accounts<'a> {
             columns.revoked_before.push(after.and_then(|after| after.revoked_before));
             columns.removed.push(after.map(|after| after.removed));
             columns.bodies.push(after.map(|after| after.body.as_str()));
+            columns.were.push(was.as_deref());
+            columns.tags.push(is.as_deref());
             columns.writes |= after.is_some();
         }
         columns
@@ -160,8 +167,8 @@ struct Devices<'a> {
     accounts: Vec<Option<&'a str>>,
     states: Vec<Option<&'a str>>,
     bodies: Vec<Option<&'a str>>,
-    marks: Vec<Option<i64>>,
-    generations: Vec<Option<i64>>,
+    were: Vec<Option<&'a [u8]>>,
+    tags: Vec<Option<&'a [u8]>>,
     writes: bool,
 }
 
@@ -170,14 +177,15 @@ impl<'a> Devices<'a> {
         let mut columns = Devices::default();
         for (serial, DeviceRow { seen, after }) in rows {
             let after = after.as_ref();
-            let mark = after.and_then(|after| after.mark);
             columns.serials.push(serial);
             columns.seen.push(*seen);
             columns.accounts.push(after.map(|after| after.account.as_str()));
             columns.states.push(after.map(|after| after.state));
             columns.bodies.push(after.map(|after| after.body.as_str()));
-            columns.marks.push(mark.map(|(mark, _)| mark));
-            columns.generations.push(mark.map(|(_, generation)| generation));
+            let [was, is] =
+                after.map_or([None, None], |after| after.tags.each_ref().map(|tag| tag.as_deref()));
+            columns.were.push(was);
+            columns.tags.push(is);
             columns.writes |= after.is_some();
         }
         columns
@@ -188,25 +196,26 @@ impl<'a> Devices<'a> {
 ///
 /// Rows to write are locked against all others, rows that are expected alone against writers: two
 /// changes that each expect what the other writes would both be made without. One lock serves all
-/// rows of a table, so that they are locked in the order of their names. Each part counts the rows
-/// of the part before it, and is therefore evaluated after it. A change that revokes, and no other,
-/// raises the number of revocations.
+/// rows of a table, so that they are locked in the order of their names. A row that is replaced has
+/// the tag that it was read with. Each part counts the rows of the part before it, and is therefore
+/// evaluated after it. No change among them revokes.
 macro_rules! statement {
     ($accounts:literal, $devices:literal) => {
         concat!(
             "WITH ia AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[],
-                    $4::bigint[], $5::boolean[], $6::text[])
-                AS t(id, seen, generation, revoked_before, removed, body)),
+                    $4::bigint[], $5::boolean[], $6::text[], $13::bytea[],
+                    $25::bytea[])
+                AS t(id, seen, generation, revoked_before, removed, body, tag, was)),
             id AS MATERIALIZED (SELECT * FROM unnest($7::text[], $8::bigint[], $9::text[],
-                    $10::text[], $11::text[], $12::bigint[], $13::bigint[])
-                AS t(serial, seen, account, state, body, mark, generation)),
-            la AS MATERIALIZED (SELECT a.id, a.revision, a.revision = ia.seen AS stands,
-                    ia.body IS NOT NULL AND (a.generation, a.revoked_before)
-                        IS DISTINCT FROM (ia.generation, ia.revoked_before) AS revokes
+                    $10::text[], $11::text[], $12::bytea[], $26::bytea[])
+                AS t(serial, seen, account, state, body, tag, was)),
+            la AS MATERIALIZED (SELECT a.id, a.revision, a.revision = ia.seen
+                    AND (ia.body IS NULL OR a.tag IS NOT DISTINCT FROM ia.was) AS stands
                 FROM accounts a JOIN ia ON a.id = ia.id
                 ORDER BY a.id FOR ", $accounts, " OF a),
             ld AS MATERIALIZED (SELECT d.serial, d.revision, d.revision = id.seen AS stands,
-                    id.body IS NULL OR (d.account = id.account AND d.state = id.state) AS same
+                    id.body IS NULL OR (d.account = id.account AND d.state = id.state
+                        AND d.tag IS NOT DISTINCT FROM id.was) AS same
                 FROM devices d JOIN id ON d.serial = id.serial
                 WHERE (SELECT count(*) FROM la) >= 0
                 ORDER BY d.serial FOR ", $devices, " OF d),
@@ -216,44 +225,36 @@ macro_rules! statement {
             st AS MATERIALIZED (SELECT DISTINCT s.account FROM imports i
                 JOIN staged s ON s.import = i.number
                 WHERE i.state = 'published' AND s.account = ANY($14::text[])),
-            wb AS MATERIALIZED (SELECT count(*) > 0 AS went_back FROM control c, identity i
+            wb AS MATERIALIZED (SELECT count(*) > 0 AS went_back FROM control c, store_identity i
                 WHERE c.name = 'went_back' AND c.value >= i.epoch),
             ok AS MATERIALIZED (SELECT (SELECT count(*) FROM lc) = 1
                 AND (SELECT count(*) FROM la WHERE stands) = cardinality($1)
                 AND (SELECT count(*) FROM ld WHERE stands AND same) = cardinality($7)
                 AND NOT EXISTS (SELECT FROM st) AND NOT (SELECT went_back FROM wb) AS ok),
             wa AS (UPDATE accounts a SET revision = a.revision + 1, generation = ia.generation,
-                    revoked_before = ia.revoked_before, removed = ia.removed, body = ia.body
+                    revoked_before = ia.revoked_before, removed = ia.removed, body = ia.body,
+                    tag = ia.tag
                 FROM ia WHERE a.id = ia.id AND ia.body IS NOT NULL AND (SELECT ok FROM ok)),
-            wd AS (UPDATE devices d SET revision = d.revision + 1, body = id.body
+            wd AS (UPDATE devices d SET revision = d.revision + 1, body = id.body,
+                    tag = id.tag
                 FROM id WHERE d.serial = id.serial AND id.body IS NOT NULL
-                AND (SELECT ok FROM ok)),
-            wm AS (INSERT INTO device_marks AS mark (account, serial, revoked_before, generation)
-                SELECT id.account, id.serial, id.mark, id.generation FROM id
-                WHERE id.mark IS NOT NULL AND (SELECT ok FROM ok)
-                ON CONFLICT (account, serial) DO UPDATE SET
-                    revoked_before = excluded.revoked_before, generation = excluded.generation
-                WHERE (excluded.generation, excluded.revoked_before)
-                    > (mark.generation, mark.revoked_before) RETURNING true),
-            wl AS (UPDATE control SET value = value + 1 WHERE name = 'revocations'
-                AND (EXISTS (SELECT FROM wm) OR (SELECT bool_or(revokes) FROM la))
                 AND (SELECT ok FROM ok)),
             wr AS (INSERT INTO audit (chain, number, at, body, hash, mac)
                 SELECT $15, t.* FROM unnest($20::bigint[], $21::bigint[], $22::text[],
                     $23::text[], $24::bytea[]) AS t WHERE (SELECT ok FROM ok)),
             wc AS (UPDATE chains SET head = $18, head_hash = $19
                 WHERE id = $15 AND head <> $18 AND (SELECT ok FROM ok))
-            SELECT 0, NULL::text, c.value, NULL::bigint, ok.ok FROM ok, control c
+            SELECT 0, NULL::text, c.value, ok.ok, c.tag FROM ok, control c
                 WHERE c.name = 'version'
-            UNION ALL SELECT 1, a.id, a.generation, a.revoked_before, NULL FROM accounts a
+            UNION ALL SELECT 1, a.id, a.revision, NULL, NULL FROM accounts a
                 WHERE a.id = ANY($14::text[])
             UNION ALL SELECT 2, la.id, la.revision, NULL, NULL FROM la
                 WHERE NOT (SELECT ok FROM ok)
-            UNION ALL SELECT 3, ld.serial, ld.revision, NULL, ld.same FROM ld
+            UNION ALL SELECT 3, ld.serial, ld.revision, ld.same, NULL FROM ld
                 WHERE NOT (SELECT ok FROM ok)
             UNION ALL SELECT 4, st.account, NULL, NULL, NULL FROM st
-            UNION ALL SELECT 5, NULL, NULL, NULL, count(*) = 1 FROM lc
-            UNION ALL SELECT 6, NULL, NULL, NULL, went_back FROM wb"
+            UNION ALL SELECT 5, NULL, NULL, count(*) = 1, NULL FROM lc
+            UNION ALL SELECT 6, NULL, NULL, went_back, NULL FROM wb"
         )
     };
 }

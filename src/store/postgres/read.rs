@@ -6,6 +6,8 @@ use tokio_postgres::types::ToSql;
 use super::columns::{column, from_json};
 use super::fault::corrupt;
 use super::reader::Reader;
+use super::table::{self, DEVICES, ITEMS, SESSIONS, covers};
+use super::tags::Tags;
 use crate::device::Tombstone;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::columns::{stored, unsigned};
@@ -46,9 +48,10 @@ pub(super) async fn unassigned(
 ) -> Result<Option<Enrolled>, Error> {
     let row = reader.first(UNASSIGNED, &[&serial.as_str()]).await?;
     let Some(row) = row else { return Ok(None) };
-    let revision = Revision(unsigned(column("a device", &row, 0)?));
-    let device = from_json("a device", column("a device", &row, 1)?)?;
-    let seed: Option<Vec<u8>> = column("a device", &row, 2)?;
+    reader.tags().see(&DEVICES, &row)?;
+    let revision = Revision(unsigned(column("a device", &row, 1)?));
+    let device = from_json("a device", column("a device", &row, 6)?)?;
+    let seed: Option<Vec<u8>> = column("a device", &row, 7)?;
     Ok(Some(Enrolled { device, revision, seed: seed.map(Sealed::from_bytes) }))
 }
 
@@ -76,7 +79,11 @@ pub(super) async fn tombstones(
 ) -> Result<Vec<Tombstone>, Error> {
     let rows = reader.rows(TOMBSTONES, &[&serial.as_str(), &fingerprint.as_slice()]).await?;
     let what = "a tombstone";
-    rows.iter().map(|row| from_json(what, column(what, row, 0)?)).collect()
+    let tombstone = |row| {
+        reader.tags().see(&table::TOMBSTONES, row)?;
+        from_json(what, column(what, row, 2)?)
+    };
+    rows.iter().map(tombstone).collect()
 }
 
 pub(super) async fn single_use(
@@ -88,7 +95,7 @@ pub(super) async fn single_use(
         return Ok(None);
     }
     let row = reader.first(SINGLE_USE, &[&id, &stored(now.0)]).await?;
-    row.map(|row| item(&row, id.to_owned())).transpose()
+    row.map(|row| item(reader, &row)).transpose()
 }
 
 pub(super) async fn single_uses(
@@ -104,18 +111,19 @@ pub(super) async fn single_uses(
         [&list.kind.name(), &stored(list.now.0), &after, &i64::from(list.limit), &account];
     let sql = if account.is_some() { SINGLE_USES_OF_ACCOUNT } else { SINGLE_USES };
     let rows = reader.rows(sql, &values).await?;
-    rows.iter().map(|row| item(row, column(ITEM, row, 4)?)).collect()
+    rows.iter().map(|row| item(reader, row)).collect()
 }
 
 /// The single-use item of a row.
-fn item(row: &Row, id: String) -> Result<SingleUse, Error> {
-    let kind: &str = column(ITEM, row, 1)?;
+fn item(reader: &Reader, row: &Row) -> Result<SingleUse, Error> {
+    reader.tags().see(&ITEMS, row)?;
+    let kind: &str = column(ITEM, row, 2)?;
     Ok(SingleUse {
-        id,
-        account: account_id(ITEM, column(ITEM, row, 0)?)?,
+        id: column(ITEM, row, 0)?,
+        account: account_id(ITEM, column(ITEM, row, 1)?)?,
         kind: kind.parse().map_err(|error| corrupt(ITEM, error))?,
-        body: column(ITEM, row, 2)?,
-        expires_at: UnixTime(unsigned(column(ITEM, row, 3)?)),
+        body: column(ITEM, row, 3)?,
+        expires_at: UnixTime(unsigned(column(ITEM, row, 4)?)),
     })
 }
 
@@ -128,28 +136,57 @@ pub(super) async fn consumed(
         return Ok(None);
     }
     let row = reader.first(CONSUMED, &[&id, &stored(now.0)]).await?;
-    row.map(|row| account_id(ITEM, column(ITEM, &row, 0)?)).transpose()
+    row.map(|row| item(reader, &row).map(|item| item.account)).transpose()
 }
 
 pub(super) async fn session_revoked(reader: &Reader, id: &str) -> Result<bool, Error> {
     if !can_be_kept(id) {
         return Ok(false);
     }
-    Ok(reader.first(SESSION_REVOKED, &[&id]).await?.is_some())
+    match reader.first(SESSION_REVOKED, &[&id]).await? {
+        Some(row) => reader.tags().see(&SESSIONS, &row).map(|()| true),
+        None => Ok(false),
+    }
 }
 
 pub(super) async fn signing_keys(reader: &Reader) -> Result<Vec<SigningKeyRecord>, Error> {
-    let rows = reader.rows(SIGNING_KEYS, &[]).await?;
-    rows.iter()
-        .map(|row| from_json("a signing key", column("a signing key", row, 0)?))
-        .collect()
+    let rows = whole_set(reader, SIGNING_KEYS).await?;
+    let key = |row| {
+        reader.tags().see(&table::SIGNING_KEYS, row)?;
+        from_json("a signing key", column("a signing key", row, 2)?)
+    };
+    rows.iter().map(key).collect()
 }
 
 pub(super) async fn api_keys(reader: &Reader) -> Result<Vec<ApiKeyRecord>, Error> {
-    let rows = reader.rows(API_KEYS, &[]).await?;
-    rows.iter()
-        .map(|row| from_json("an API key", column("an API key", row, 0)?))
-        .collect()
+    let rows = whole_set(reader, API_KEYS).await?;
+    let key = |row| {
+        reader.tags().see(&table::API_KEYS, row)?;
+        from_json("an API key", column("an API key", row, 2)?)
+    };
+    rows.iter().map(key).collect()
+}
+
+/// The rows of a table of keys, none of which was removed or put back.
+async fn whole_set(reader: &Reader, sql: &'static str) -> Result<Vec<Row>, Error> {
+    reader.begin_snapshot().await?;
+    let (rows, sets) = (reader.rows(sql, &[]).await?, reader.rows(SETS, &[]).await?);
+    reader.end_snapshot().await?;
+    see_sets(reader.tags(), &sets)?;
+    Ok(rows)
+}
+
+/// Fails unless the control rows of keys are as twostep left them, both by the same change.
+pub(super) fn see_sets(tags: &Tags, sets: &[Row]) -> Result<(), Error> {
+    let mut versions = Vec::new();
+    for row in sets {
+        tags.see(&table::CONTROL, row)?;
+        versions.push(column::<Option<i64>>("a control row", row, 1)?);
+    }
+    match versions.as_slice() {
+        [keys, version] if keys == version => Ok(()),
+        _ => Err(corrupt("the keys", "a row is missing, added or older")),
+    }
 }
 
 pub(super) async fn value(reader: &Reader, name: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -157,18 +194,30 @@ pub(super) async fn value(reader: &Reader, name: &str) -> Result<Option<Vec<u8>>
         return Ok(None);
     }
     let row = reader.first(VALUE, &[&name]).await?;
-    row.map(|row| column("a value", &row, 0)).transpose()
+    let value = |row| {
+        reader.tags().see(&table::VALUES, &row)?;
+        column("a value", &row, 1)
+    };
+    row.map(value).transpose()
 }
 
 pub(super) async fn control_version(reader: &Reader) -> Result<u64, Error> {
-    let version = control(reader, "version").await?;
-    version.ok_or_else(|| corrupt("the control version", "it is missing"))
+    let what = "the control version";
+    let row = reader.first(CONTROL, &[&"version"]).await?;
+    let row = row.ok_or_else(|| corrupt(what, "its control row is gone"))?;
+    let version: Option<i64> = column(what, &row, 1)?;
+    let version = version.ok_or_else(|| corrupt(what, "it is missing"))?;
+    reader.tags().see_version(version, column(what, &row, 4)?)?;
+    Ok(unsigned(version))
 }
 
 pub(super) async fn highest_time(reader: &Reader) -> Result<Option<UnixTime>, Error> {
     let row = reader.first(HIGHEST, &[]).await?;
-    row.map(|row| Ok(UnixTime(unsigned(column("the highest time", &row, 0)?))))
-        .transpose()
+    let time = |row| {
+        reader.tags().see(&table::TIMES, &row)?;
+        Ok(UnixTime(unsigned(column("the highest time", &row, 1)?)))
+    };
+    row.map(time).transpose()
 }
 
 /// The time by the server's clock.
@@ -176,13 +225,6 @@ pub(super) async fn time(reader: &Reader) -> Result<Option<UnixTime>, Error> {
     let row = reader.first(TIME, &[]).await?;
     row.map(|row| Ok(UnixTime(unsigned(column("the server's time", &row, 0)?))))
         .transpose()
-}
-
-/// A number of the whole store.
-async fn control(reader: &Reader, name: &'static str) -> Result<Option<u64>, Error> {
-    let row = reader.first(CONTROL, &[&name]).await?;
-    let row = row.ok_or_else(|| corrupt(name, "its control row is gone"))?;
-    Ok(column::<Option<i64>>(name, &row, 0)?.map(unsigned))
 }
 
 /// False for a text that no row can hold: PostgreSQL's texts have no NUL.
@@ -203,7 +245,7 @@ pub(super) fn serial_number(text: &str) -> Result<SerialNumber, Error> {
 const SPELT_ALIKE: &str = "SELECT serial FROM devices WHERE lower(serial) = lower($1) LIMIT 1";
 
 const UNASSIGNED: &str =
-    "SELECT revision, body, seed FROM devices WHERE serial = $1 AND account = ''";
+    concat!("SELECT ", covers!(devices), ", tag FROM devices WHERE serial = $1 AND account = ''");
 
 const OWNER: &str = "SELECT account FROM devices WHERE serial = $1
     UNION ALL SELECT s.account FROM staged s JOIN imports i ON i.number = s.import
@@ -230,37 +272,68 @@ const TOMBSTONES: &str = "WITH own AS (SELECT $2::bytea AS fingerprint
     alike AS (SELECT fingerprint FROM own
         UNION SELECT a.fingerprint FROM fingerprint_aliases a
             JOIN own ON a.alias = own.fingerprint)
-    SELECT body FROM tombstones WHERE serial = $1
-    UNION ALL SELECT body FROM tombstones JOIN alike USING (fingerprint) WHERE serial <> $1";
+    SELECT serial, fingerprint, body, tag FROM tombstones WHERE serial = $1
+    UNION ALL SELECT serial, fingerprint, body, tag FROM tombstones
+        JOIN alike USING (fingerprint) WHERE serial <> $1";
 
-const SINGLE_USE: &str = "SELECT account, kind, body, expires_at FROM single_use
-    WHERE id = $1 AND expires_at > $2 AND NOT consumed";
+const SINGLE_USE: &str = concat!(
+    "SELECT ",
+    covers!(single_use),
+    ", tag FROM single_use WHERE id = $1 AND expires_at > $2 AND NOT consumed"
+);
 
 /// Lists of items take the same parameters: kind, time, after, limit, account.
-const SINGLE_USES: &str = "SELECT account, kind, body, expires_at, id FROM single_use
+const SINGLE_USES: &str = concat!(
+    "SELECT ",
+    covers!(single_use),
+    ", tag FROM single_use
     WHERE NOT consumed AND kind = $1 AND expires_at > $2 AND id > $3 AND $5::text IS NULL
-    ORDER BY id LIMIT $4";
+    ORDER BY id LIMIT $4"
+);
 
-const SINGLE_USES_OF_ACCOUNT: &str = "SELECT account, kind, body, expires_at, id FROM single_use
+const SINGLE_USES_OF_ACCOUNT: &str = concat!(
+    "SELECT ",
+    covers!(single_use),
+    ", tag FROM single_use
     WHERE account = $5 AND NOT consumed AND kind = $1 AND expires_at > $2 AND id > $3
-    ORDER BY id LIMIT $4";
+    ORDER BY id LIMIT $4"
+);
 
-const CONSUMED: &str =
-    "SELECT account FROM single_use WHERE id = $1 AND expires_at > $2 AND consumed";
+const CONSUMED: &str = concat!(
+    "SELECT ",
+    covers!(single_use),
+    ", tag FROM single_use WHERE id = $1 AND expires_at > $2 AND consumed"
+);
 
-const SESSION_REVOKED: &str = "SELECT id FROM revoked_sessions WHERE id = $1";
+const SESSION_REVOKED: &str =
+    concat!("SELECT ", covers!(revoked_sessions), ", tag FROM revoked_sessions WHERE id = $1");
 
-const SIGNING_KEYS: &str = "SELECT body FROM signing_keys ORDER BY created_at DESC, number DESC";
+const SIGNING_KEYS: &str = concat!(
+    "SELECT ",
+    covers!(signing_keys),
+    ", tag FROM signing_keys ORDER BY created_at DESC, number DESC"
+);
 
-const API_KEYS: &str = "SELECT body FROM api_keys ORDER BY created_at, number";
+const API_KEYS: &str =
+    concat!("SELECT ", covers!(api_keys), ", tag FROM api_keys ORDER BY created_at, number");
 
-const VALUE: &str = "SELECT value FROM named_values WHERE name = $1";
+pub(super) const SETS: &str = concat!(
+    "SELECT ",
+    covers!(control),
+    ", tag FROM control WHERE name IN ('keys', 'version') ORDER BY name"
+);
 
-const CONTROL: &str = "SELECT value FROM control WHERE name = $1";
+const VALUE: &str =
+    concat!("SELECT ", covers!(named_values), ", tag FROM named_values WHERE name = $1");
+
+const CONTROL: &str = concat!("SELECT ", covers!(control), ", tag FROM control WHERE name = $1");
 
 const ITEM: &str = "a single-use item";
 
-const HIGHEST: &str =
-    "SELECT highest FROM times WHERE machine = current_setting('twostep.machine')";
+const HIGHEST: &str = concat!(
+    "SELECT ",
+    covers!(times),
+    ", tag FROM times WHERE machine = current_setting('twostep.machine')"
+);
 
 const TIME: &str = "SELECT extract(epoch FROM clock_timestamp())::bigint";

@@ -11,6 +11,7 @@ use tokio_postgres::{Row, Statement};
 
 use super::dial::{Dial, Link};
 use super::fault::error_of;
+use super::tags::Tags;
 use crate::store::Error;
 
 /// A connection that only reads.
@@ -36,6 +37,11 @@ impl Reader {
         };
         reader.set(SETTINGS).await?;
         Ok(reader)
+    }
+
+    /// The tags of the store.
+    pub(super) fn tags(&self) -> &Tags {
+        &self.link.tags
     }
 
     /// Gives statements more time, for reads of whole tables.

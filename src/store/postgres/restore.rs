@@ -9,17 +9,20 @@ use super::connect_error::ConnectError;
 use super::connection::Connection;
 use super::dial::Dial;
 use super::fault::corrupt;
+use super::keys::{VALUE, opened};
 use super::options::PostgresOptions;
 use super::outcome::Fault;
-use super::{apply, chain, imports, loads, schema, sql};
+use super::read::{SETS, see_sets};
+use super::table::{CONTROL, IDENTITY};
+use super::touched::{Touched, tag, vet};
+use super::{apply, chain, imports, loads, schema, sql, touched};
 use crate::id::AccountId;
 use crate::store::columns::{stored, unsigned};
 use crate::store::restore::{Restore, Restored, disabled, read_log};
 use crate::store::taken::TakenAway;
 use crate::store::{
     Account, AccountSnapshot, Action, ApiKeyRecord, ChainEnd, ChainId, Change, Error, Event,
-    Keyring, Links, MacKey, PEPPER, RestoreMark, Sealed, SealedPlace, SigningKeyRecord, StoreKeys,
-    Write,
+    Keyring, Links, MacKey, PEPPER, RestoreMark, Sealed, SigningKeyRecord, TABLES_PEPPER, Write,
 };
 use crate::time::UnixTime;
 
@@ -58,11 +61,13 @@ async fn restored(conn: &Connection, wanted: Restore<'_>) -> Result<Restored, Fa
     conn.begin().await?;
     conn.set(ALONE).await?;
     let key = audit_key(conn, wanted.keyring).await?;
+    vet(conn, &IDENTITY, &["epoch"]).await?;
     let mut restoring = Restoring { conn, now: wanted.now, restored: Restored::default() };
     let event = Event::new(wanted.now, Action::StoreRestored, wanted.caller);
     restoring.raise(store, wanted).await?;
     chain::append(conn, &links, key.as_ref(), &[event]).await?;
     conn.run(EPOCH, &[&stored(epoch.saturating_add(1).max(moment()))]).await?;
+    tag(conn, &IDENTITY, &["epoch"]).await?;
     conn.run(WHOLE, &[]).await?;
     conn.commit().await?;
     Ok(restoring.restored)
@@ -100,7 +105,7 @@ impl Restoring<'_> {
                 self.restored.disabled += disabled(seen, &writes);
                 self.restored.devices += u64::try_from(seen.devices.len()).unwrap_or(u64::MAX);
                 self.restored.accounts += 1;
-                self.make(writes).await?;
+                self.make(Some(&seen.account.id), writes).await?;
             }
         }
         self.protect(taken.protected().cloned().collect()).await?;
@@ -133,7 +138,7 @@ impl Restoring<'_> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let rows = self.conn.rows(loads::ACCOUNTS, &[&names]).await?;
         let mut page = Vec::new();
-        for (name, loaded) in loads::snapshots(&rows, false)? {
+        for (name, loaded) in loads::snapshots(&rows, self.conn.tags(), false)? {
             page.push(loaded?.ok_or_else(|| corrupt(&name, "it is listed and not there"))?);
         }
         Ok(page)
@@ -145,7 +150,7 @@ impl Restoring<'_> {
             let id = account.as_str();
             if self.conn.first::<i64>(sql::ACCOUNT_IS_THERE, &[&id]).await?.is_none() {
                 let account = Account::new(account, self.now).restored(self.now);
-                self.make(vec![Write::CreateAccount(account)]).await?;
+                self.make(None, vec![Write::CreateAccount(account)]).await?;
             }
         }
         Ok(())
@@ -156,6 +161,7 @@ impl Restoring<'_> {
     async fn beside_accounts(&mut self, taken: &TakenAway) -> Result<(), Fault> {
         self.conn.run("DELETE FROM single_use", &[]).await?;
         let mut writes = Vec::new();
+        see_sets(self.conn.tags(), &self.conn.rows(SETS, &[]).await?)?;
         for row in self.conn.rows("SELECT body FROM signing_keys", &[]).await? {
             let key: SigningKeyRecord =
                 from_json("a signing key", column("a signing key", &row, 0)?)?;
@@ -168,16 +174,22 @@ impl Restoring<'_> {
                 writes.push(Write::RevokeApiKey { id: key.id });
             }
         }
+        writes.extend(taken.access_keys());
         writes.push(Write::NoteTime(self.now));
         writes.push(RestoreMark::new(self.now).write()?);
-        self.make(writes).await?;
-        self.conn.run(sql::CONTROL_CHANGED, &[]).await.map(|_| ())
+        self.make(None, writes).await?;
+        vet(self.conn, &CONTROL, &touched::SETS).await?;
+        self.conn.run(sql::CONTROL_CHANGED, &[]).await?;
+        tag(self.conn, &CONTROL, &touched::SETS).await
     }
 
     /// A part of the restore, whose one audit row comes at the end.
-    async fn make(&self, writes: Vec<Write>) -> Result<(), Fault> {
+    async fn make(&self, account: Option<&AccountId>, writes: Vec<Write>) -> Result<(), Fault> {
         let change = Change { account: None, writes, audit: Vec::new() };
-        match apply::make(self.conn, ChainId::FIRST, &change).await {
+        let mut touched = Touched::of(&change);
+        touched.accounts(account.map(AccountId::as_str));
+        touched.vet(self.conn).await?;
+        match apply::make(self.conn, ChainId::FIRST, &change, &touched).await {
             Ok(_) => Ok(()),
             Err(Fault::Conflict(_)) => {
                 Err(corrupt("a row", "another program changed it meanwhile").into())
@@ -190,25 +202,31 @@ impl Restoring<'_> {
 /// The store's id and its epoch.
 async fn identity(conn: &Connection) -> Result<([u8; 16], u64), Fault> {
     let what = "the store's identity";
-    let rows = conn.rows("SELECT id, epoch FROM identity", &[]).await?;
+    let rows = conn.rows("SELECT id, epoch FROM store_identity", &[]).await?;
     let row = rows.first().ok_or_else(|| corrupt(what, "it is gone"))?;
     let id: &[u8] = column(what, row, 0)?;
     let id = id.try_into().map_err(|error| corrupt(what, error))?;
     Ok((id, unsigned(column(what, row, 1)?)))
 }
 
-/// The key of the audit log; none for a store that never had its keys.
+/// The key of the audit log, with which the tags of rows are taken; none for a store that never had
+/// its keys.
 async fn audit_key(conn: &Connection, keyring: Option<&Keyring>) -> Result<Option<MacKey>, Fault> {
-    let sealed: Option<Vec<u8>> = conn.first(VALUE, &[&PEPPER]).await?;
-    let Some(sealed) = sealed else { return Ok(None) };
+    let mut sealed = None;
+    for name in [TABLES_PEPPER, PEPPER] {
+        let found: Option<Vec<u8>> = conn.first(VALUE, &[&name]).await?;
+        sealed = sealed.or(found.map(|found| (name, Sealed::from_bytes(found))));
+    }
+    let Some((name, sealed)) = sealed else { return Ok(None) };
     let Some(keyring) = keyring else {
         let locked = "the store is authenticated: its sealing keys are needed";
         return Err(Error::Unavailable(locked.to_owned()).into());
     };
-    let place = SealedPlace::Value { name: PEPPER.to_owned() };
-    let pepper = keyring.open(&place, &Sealed::from_bytes(sealed));
-    let keys = pepper.and_then(|pepper| StoreKeys::of(&pepper));
-    let keys = keys.ok_or_else(|| Error::Corrupt("these are not its sealing keys".to_owned()))?;
+    let wrong = || Error::Corrupt("these are not its sealing keys".to_owned());
+    let keys = opened(keyring, name, &sealed).ok_or_else(wrong)?;
+    if name == TABLES_PEPPER {
+        conn.tags().take(keys.clone());
+    }
     Ok(Some(keys.audit))
 }
 
@@ -236,8 +254,8 @@ fn moment() -> u64 {
 const SETTINGS: &str = "SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '1h'";
 
 /// Agents read meanwhile, and their changes are refused.
-const ALONE: &str = "LOCK TABLE identity, accounts, devices, tombstones, imports, staged,
-    single_use, revoked_sessions, device_marks, signing_keys, api_keys, named_values, control
+const ALONE: &str = "LOCK TABLE store_identity, accounts, devices, tombstones, imports, staged,
+    single_use, revoked_sessions, device_marks, signing_keys, api_keys, named_values, times, control
     IN EXCLUSIVE MODE";
 
 const STAGED: &str = "SELECT DISTINCT s.account FROM staged s JOIN imports i ON i.number = s.import
@@ -245,8 +263,6 @@ const STAGED: &str = "SELECT DISTINCT s.account FROM staged s JOIN imports i ON 
 
 const ACCOUNTS: &str = "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT 500";
 
-const VALUE: &str = "SELECT value FROM named_values WHERE name = $1";
-
-const EPOCH: &str = "UPDATE identity SET epoch = $1";
+const EPOCH: &str = "UPDATE store_identity SET epoch = $1";
 
 const WHOLE: &str = "DELETE FROM control WHERE name = 'went_back'";

@@ -120,6 +120,9 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("../migrations/postgres_0002_unassigned.sql"), serves: 1 },
     // Earlier programs leave the number as it is: their lists go by their dates.
     Step { sql: include_str!("../migrations/postgres_0003_revocations.sql"), serves: 1 },
+    Step { sql: include_str!("../migrations/postgres_0004_spelling.sql"), serves: 1 },
+    // Earlier programs write rows without tags, so they decide nothing any more.
+    Step { sql: include_str!("../migrations/postgres_0005_authenticated.sql"), serves: 5 },
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE schema_version (version bigint NOT NULL PRIMARY KEY, \

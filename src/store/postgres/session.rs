@@ -1,6 +1,6 @@
 //! A connection that decides, with the audit chain that it has taken.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::acknowledged::Acknowledged;
@@ -9,13 +9,12 @@ use super::dial::Dial;
 use super::outcome::Fault;
 use super::work::{Done, Work};
 use super::{apply, chain, expire, settle};
-use crate::store::{Change, Commit, Error, Links, MacKey, StoreKeys};
+use crate::store::{Change, Commit, Error, Links, MacKey, TABLES_PEPPER};
 
 /// The part that the lanes of a store share.
 pub(super) struct Shared {
     pub(super) dial: Arc<Dial>,
     pub(super) acknowledged: Arc<Acknowledged>,
-    pub(super) keys: RwLock<Option<StoreKeys>>,
     /// The last time that something was kept.
     kept: Mutex<Option<Instant>>,
 }
@@ -30,7 +29,7 @@ pub(super) struct Session {
 impl Shared {
     pub(super) fn new(dial: Arc<Dial>, acknowledged: Acknowledged) -> Shared {
         let acknowledged = Arc::new(acknowledged);
-        Shared { dial, acknowledged, keys: RwLock::default(), kept: Mutex::default() }
+        Shared { dial, acknowledged, kept: Mutex::default() }
     }
 
     /// True if something was kept this short a time ago.
@@ -41,8 +40,7 @@ impl Shared {
 
     /// The key of the audit log; none before the store was unlocked.
     pub(super) fn audit_key(&self) -> Option<MacKey> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.as_ref().map(|keys| keys.audit.clone())
+        self.dial.tags().audit_key()
     }
 }
 
@@ -52,6 +50,12 @@ impl Session {
         conn.set(PLANS).await?;
         if conn.first::<bool>(WAITING, &[]).await? == Some(true) {
             let reason = "a change waits for the standby; none is begun until one has answered";
+            return Err(Error::Unavailable(reason.to_owned()));
+        }
+        if !conn.tags().are_kept()
+            && conn.first::<bool>(IS_TAGGED, &[&TABLES_PEPPER]).await? == Some(true)
+        {
+            let reason = "its rows are authenticated, and it is locked: its keys are needed";
             return Err(Error::Unavailable(reason.to_owned()));
         }
         // The store must hold all that it has acknowledged to this agent.
@@ -127,6 +131,8 @@ impl Session {
 /// empty would read all of it when it has grown.
 const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+
+const IS_TAGGED: &str = "SELECT EXISTS (SELECT FROM named_values WHERE name = $1)";
 
 /// True while a commit of this store waits for its standby. It holds its connection until it has
 /// its answer: one more at each try would use up all that the server has.

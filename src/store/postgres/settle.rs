@@ -4,6 +4,8 @@ use super::columns::column;
 use super::connection::Connection;
 use super::locks::Locks;
 use super::outcome::Fault;
+use super::table::IMPORTS;
+use super::touched::{Touched, tag};
 use super::{imports, sql};
 use crate::store::columns::stored;
 use crate::store::rules;
@@ -12,7 +14,13 @@ use crate::time::UnixTime;
 /// Ends imports to which nothing was added for long. Returns how many there were.
 pub(super) async fn abandon(conn: &Connection, now: UnixTime) -> Result<u64, Fault> {
     let Some(since) = rules::abandoned_since(now) else { return Ok(0) };
-    conn.run(sql::IMPORTS_DROP_SINCE, &[&stored(since.0)]).await
+    let mut dropped: Vec<String> = Vec::new();
+    for row in conn.rows(sql::IMPORTS_DROP_SINCE, &[&stored(since.0)]).await? {
+        dropped.push(column("an import", &row, 0)?);
+    }
+    let names: Vec<&str> = dropped.iter().map(String::as_str).collect();
+    tag(conn, &IMPORTS, &names).await?;
+    Ok(u64::try_from(dropped.len()).unwrap_or(u64::MAX))
 }
 
 /// Moves some accounts of a published import, or deletes some rows of a dropped one, in this
@@ -28,7 +36,7 @@ pub(super) async fn settle(conn: &Connection) -> Result<u64, Fault> {
             accounts.push(column("a staged device", &row, 0)?);
         }
         let moved = accounts.len();
-        Locks::of_accounts(accounts).take(conn).await?;
+        Locks::of_accounts(accounts).take(conn, &mut Touched::default()).await?;
         match moved {
             0 => imports::settle_unassigned(conn, import, limit).await?,
             _ => u64::try_from(moved).unwrap_or(u64::MAX),

@@ -1,5 +1,7 @@
 //! Statements that change rows. Names are compared byte by byte, as their columns are collated.
 
+use super::table::covers;
+
 /// Locks that end with their transaction, taken in the order given.
 pub(super) const LOCK_NAMES: &str =
     "SELECT pg_advisory_xact_lock(name) FROM unnest($1::bigint[]) AS name";
@@ -30,6 +32,8 @@ pub(super) const ACCOUNT_IS_AT: &str =
 pub(super) const ACCOUNT_IS_THERE: &str = "SELECT revision FROM accounts WHERE id = $1";
 pub(super) const ACCOUNT_COUNT_DEVICES: &str = "UPDATE accounts SET revision = revision + 1,
     devices = devices + $2, active = active + $3 WHERE id = $1";
+pub(super) const ACCOUNT_TAGGED: &str =
+    concat!("SELECT ", covers!(accounts), ", tag FROM accounts WHERE id = $1");
 pub(super) const ACCOUNT_MARKS: &str =
     "SELECT generation, revoked_before FROM accounts WHERE id = $1";
 
@@ -60,6 +64,10 @@ pub(super) const TOMBSTONE_INSERT: &str =
 pub(super) const SERIAL_TAKEN: &str = "SELECT true FROM devices WHERE serial = $1
     UNION ALL SELECT true FROM staged s JOIN imports i ON i.number = s.import
         WHERE s.serial = $1 AND i.state <> 'dropped'";
+pub(super) const SERIAL_SPELT_ALIKE: &str =
+    "SELECT true FROM devices WHERE lower(serial) = lower($1)
+    UNION ALL SELECT true FROM staged s JOIN imports i ON i.number = s.import
+        WHERE lower(s.serial) = lower($1) AND i.state <> 'dropped'";
 pub(super) const FINGERPRINT_TAKEN: &str = "SELECT true FROM devices WHERE fingerprint = ANY($1)
     UNION ALL SELECT true FROM staged s JOIN imports i ON i.number = s.import
         WHERE s.fingerprint = ANY($1) AND i.state <> 'dropped'";
@@ -68,14 +76,16 @@ pub(super) const STAGED_GIVES_WAY: &str =
     "DELETE FROM staged WHERE serial = $1 OR fingerprint = ANY($2)";
 pub(super) const FINGERPRINT_ALIAS: &str = "INSERT INTO fingerprint_aliases (alias, fingerprint)
     VALUES ($1, $2) ON CONFLICT DO NOTHING";
-/// All fingerprints of the secret that has this one, those of other secrets with an alias in
+/// The aliases of the secret that has this fingerprint, those of other secrets with an alias in
 /// common among them.
-pub(super) const FINGERPRINTS_ALIKE: &str = "WITH known AS (SELECT $1::bytea AS alias
-        UNION SELECT alias FROM fingerprint_aliases WHERE fingerprint = $1)
-    SELECT alias FROM known
-    UNION SELECT a.fingerprint FROM fingerprint_aliases a JOIN known USING (alias)";
-pub(super) const TOMBSTONES: &str = "SELECT fingerprint, body FROM tombstones WHERE serial = $1
-    UNION ALL SELECT fingerprint, body FROM tombstones
+pub(super) const FINGERPRINTS_ALIKE: &str = "SELECT alias, fingerprint, tag
+        FROM fingerprint_aliases WHERE fingerprint = $1
+    UNION ALL SELECT alias, fingerprint, tag FROM fingerprint_aliases
+        WHERE alias IN (SELECT $1 UNION SELECT alias FROM fingerprint_aliases
+            WHERE fingerprint = $1)";
+pub(super) const TOMBSTONES: &str = "SELECT serial, fingerprint, body, tag FROM tombstones
+        WHERE serial = $1
+    UNION ALL SELECT serial, fingerprint, body, tag FROM tombstones
         WHERE fingerprint = ANY($2) AND serial <> $1";
 
 pub(super) const SINGLE_USE_INSERT: &str = "INSERT INTO single_use
@@ -101,11 +111,11 @@ pub(super) const API_KEY_INSERT: &str = "INSERT INTO api_keys (id, created_at, b
     VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 pub(super) const API_KEY_DELETE: &str = "DELETE FROM api_keys WHERE id = $1";
 pub(super) const CONTROL_CHANGED: &str =
-    "UPDATE control SET value = value + 1 WHERE name = 'version'";
+    "UPDATE control SET value = value + 1 WHERE name IN ('version', 'keys')";
 /// The last lock of a transaction that revokes.
 pub(super) const REVOCATIONS_CHANGED: &str =
     "UPDATE control SET value = value + 1 WHERE name = 'revocations'";
-pub(super) const CONTROL_VERSION: &str = "SELECT value FROM control WHERE name = 'version'";
+pub(super) const CONTROL_VERSION: &str = "SELECT value, tag FROM control WHERE name = 'version'";
 
 pub(super) const VALUE_INIT: &str =
     "INSERT INTO named_values (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -137,7 +147,8 @@ pub(super) const IMPORT_PUBLISH: &str = "UPDATE imports SET state = 'published'
 pub(super) const IMPORT_DROP: &str =
     "UPDATE imports SET state = 'dropped' WHERE id = $1 AND state = 'staging'";
 pub(super) const IMPORTS_DROP_SINCE: &str =
-    "UPDATE imports SET state = 'dropped' WHERE state = 'staging' AND staged_at <= $1";
+    "UPDATE imports SET state = 'dropped' WHERE state = 'staging' AND staged_at <= $1
+    RETURNING encode(id, 'hex')";
 /// A list waits for the agent that settles an import already.
 pub(super) const IMPORT_TO_SETTLE: &str = "SELECT number, state FROM imports
     WHERE state IN ('published', 'dropped') ORDER BY number LIMIT 1 FOR UPDATE";
@@ -149,11 +160,21 @@ pub(super) const STAGED_INSERT: &str = "INSERT INTO staged
 pub(super) const STAGED_ACCOUNTS_OF_IMPORT: &str = "SELECT account FROM
     (SELECT account FROM staged WHERE import = $1 AND account <> '' ORDER BY account LIMIT $2)
     AS few GROUP BY account";
-pub(super) const STAGED_OF_ACCOUNTS: &str = "SELECT s.serial, s.body, i.staged_at
-    FROM staged s JOIN imports i ON i.number = s.import
-    WHERE s.account = ANY($1) AND i.state = 'published' ORDER BY s.serial FOR UPDATE OF s";
-pub(super) const STAGED_UNASSIGNED: &str = "SELECT serial, body FROM staged
-    WHERE import = $1 AND account = '' ORDER BY serial LIMIT $2";
+pub(super) const STAGED_OF_ACCOUNTS: &str = concat!(
+    "SELECT ",
+    covers!(staged),
+    ", tag FROM staged WHERE account = ANY($1)
+        AND import IN (SELECT number FROM imports WHERE state = 'published')
+    ORDER BY serial FOR UPDATE OF staged"
+);
+pub(super) const STAGED_UNASSIGNED: &str = concat!(
+    "SELECT ",
+    covers!(staged),
+    ", tag FROM staged WHERE import = $1 AND account = '' ORDER BY serial LIMIT $2"
+);
+/// Imports of rows that are moved.
+pub(super) const IMPORTS_OF: &str =
+    concat!("SELECT ", covers!(imports), ", tag FROM imports WHERE number = ANY($1)");
 pub(super) const STAGED_MOVE: &str = "INSERT INTO devices
     (serial, account, state, kind, revision, created_at, body, seed, seed_key, fingerprint)
     SELECT serial, account, $2, $3, revision, $4, body, seed, seed_key, fingerprint

@@ -6,8 +6,9 @@ use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, AfterUnknown, Answer, ApiKeyRecord,
     AuditEnds, AuditList, AuditReport, AuditRow, Change, Commit, DeviceList, Enrolled, Fingerprint,
-    FleetDevice, KeyNeed, Resealable, RevocationLimits, Revocations, SealingKeyId,
-    SigningKeyRecord, SingleUse, SingleUseList, Store, StoreKeys, Task,
+    FleetDevice, KeyNeed, PEPPER, PepperNames, Resealable, RevocationLimits, Revocations,
+    SealingKeyId, SigningKeyRecord, SingleUse, SingleUseList, Store, StoreKeys, TABLES_PEPPER,
+    Task,
 };
 use crate::time::UnixTime;
 
@@ -41,6 +42,10 @@ impl Store for PostgresStore {
 
     fn unlock(&self, keys: StoreKeys, adoption: Option<Adoption>) -> Answer<'_, ()> {
         Box::pin(self.open.lanes.unlock(keys, adoption))
+    }
+
+    fn pepper_names(&self) -> PepperNames {
+        PepperNames { now: TABLES_PEPPER, earlier: PEPPER }
     }
 
     fn writable(&self) -> Answer<'_, ()> {

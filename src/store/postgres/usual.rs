@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::columns::to_json;
+use super::table::{ACCOUNTS, DEVICES};
+use super::tags::{SeenAccount, SeenDevice, Tags};
 use crate::device::Device;
 use crate::store::columns::{AccountColumns, stored};
-use crate::store::{Change, Error, Write};
+use crate::store::tag::Cell;
+use crate::store::{Account, Change, Error, Write};
 
 /// The rows that usual changes write or expect, by name.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +25,8 @@ pub(super) struct AccountRow {
     pub(super) seen: i64,
     /// The account after the change; none if it is only expected.
     pub(super) after: Option<AccountColumns>,
+    /// The tags of the row before and after the change.
+    pub(super) tags: [Option<Vec<u8>>; 2],
 }
 
 /// A device and the revision it was judged from.
@@ -38,27 +43,37 @@ pub(super) struct DeviceColumns {
     pub(super) account: String,
     pub(super) state: &'static str,
     pub(super) body: String,
-    /// The mark and the generation below which contexts made with it are dead.
-    pub(super) mark: Option<(i64, i64)>,
+    /// The tags of the row before and after the change.
+    pub(super) tags: [Option<Vec<u8>>; 2],
 }
 
 impl Rows {
-    /// The rows of a change; none if the change is not a usual one.
-    pub(super) fn of(change: &Change) -> Result<Option<Rows>, Error> {
+    /// The rows of a change; none if the change is not a usual one: it writes something else, it
+    /// revokes, or the rows that it replaces were not read before, so that their tags cannot be
+    /// told.
+    pub(super) fn of(change: &Change, tags: &Tags) -> Result<Option<Rows>, Error> {
         let mut rows = Rows::default();
         for write in &change.writes {
             let twice = match write {
                 Write::UpdateAccount { seen, account } => {
-                    let after = Some(AccountColumns::of(account, to_json(account)?));
-                    let row = AccountRow { seen: stored(seen.0), after };
+                    let known = tags.account(account.id.as_str(), stored(seen.0));
+                    let Some(known) = known.filter(|known| known.marks == account.marks()) else {
+                        return Ok(None);
+                    };
+                    let row = AccountRow::replaced(account, known, tags)?;
                     rows.accounts.insert(account.id.as_str().to_owned(), row).is_some()
                 }
                 Write::ExpectAccount { account, seen } => {
-                    let row = AccountRow { seen: stored(seen.0), after: None };
+                    let row = AccountRow { seen: stored(seen.0), after: None, tags: [None, None] };
                     rows.accounts.insert(account.as_str().to_owned(), row).is_some()
                 }
                 Write::UpdateDevice { seen, device } => {
-                    let after = Some(DeviceColumns::of(device)?);
+                    let known = tags.device(device.serial.as_str(), stored(seen.0));
+                    let unmarked = DeviceColumns::mark(device);
+                    let Some(known) = known.filter(|known| known.mark == unmarked) else {
+                        return Ok(None);
+                    };
+                    let after = Some(DeviceColumns::replaced(device, known, tags)?);
                     let row = DeviceRow { seen: stored(seen.0), after };
                     rows.devices.insert(device.serial.as_str().to_owned(), row).is_some()
                 }
@@ -120,15 +135,52 @@ impl Rows {
     }
 }
 
-impl DeviceColumns {
-    fn of(device: &Device) -> Result<DeviceColumns, Error> {
-        let mark = device.revoked_before.map(|mark| (stored(mark.0), stored(device.generation)));
-        Ok(DeviceColumns {
-            account: device.owner().to_owned(),
-            state: device.state.name(),
-            body: to_json(device)?,
-            mark,
+impl AccountRow {
+    /// An account that replaces one which was read.
+    fn replaced(account: &Account, known: SeenAccount, tags: &Tags) -> Result<AccountRow, Error> {
+        let after = AccountColumns::of(account, to_json(account)?);
+        let cells = [
+            Cell::text(account.id.as_str().as_bytes()),
+            Cell::integer(known.revision.saturating_add(1)),
+            Cell::integer(after.generation),
+            after.revoked_before.map_or(Cell::NULL, Cell::integer),
+            Cell::integer(i64::from(after.removed)),
+            Cell::text(after.body.as_bytes()),
+        ];
+        let tag = tags.of_moved(&ACCOUNTS, &cells, &known.fixed);
+        Ok(AccountRow {
+            seen: known.revision,
+            after: Some(after),
+            tags: [known.tag.map(Vec::from), tag],
         })
+    }
+}
+
+impl DeviceColumns {
+    /// A device that replaces one which was read.
+    fn replaced(device: &Device, known: SeenDevice, tags: &Tags) -> Result<DeviceColumns, Error> {
+        let (account, state, body) = (device.owner(), device.state.name(), to_json(device)?);
+        let cells = [
+            Cell::text(device.serial.as_str().as_bytes()),
+            Cell::integer(known.revision.saturating_add(1)),
+            Cell::text(account.as_bytes()),
+            Cell::text(state.as_bytes()),
+            Cell::text(device.kind().name().as_bytes()),
+            Cell::integer(stored(device.created_at.0)),
+            Cell::text(body.as_bytes()),
+        ];
+        let tag = tags.of_moved(&DEVICES, &cells, &known.fixed);
+        Ok(DeviceColumns {
+            account: account.to_owned(),
+            state,
+            body,
+            tags: [known.tag.map(Vec::from), tag],
+        })
+    }
+
+    /// The mark and the generation below which contexts made with a device are dead.
+    pub(super) fn mark(device: &Device) -> Option<(i64, i64)> {
+        device.revoked_before.map(|mark| (stored(mark.0), stored(device.generation)))
     }
 }
 
@@ -144,7 +196,7 @@ mod tests {
             removed: false,
             body: String::new(),
         });
-        let row = AccountRow { seen, after };
+        let row = AccountRow { seen, after, tags: [None, None] };
         Rows { accounts: BTreeMap::from([("alice".to_owned(), row)]), ..Rows::default() }
     }
 

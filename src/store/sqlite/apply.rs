@@ -72,6 +72,9 @@ impl Applying<'_> {
             Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone),
             Write::DropPending { serial, seen } => self.drop_pending(serial.as_str(), *seen),
             Write::AssignDevice { seen, device, seed } => self.assign(*seen, device, seed.as_ref()),
+            Write::UnassignDevice { seen, account, device, seed } => {
+                self.unassign(*seen, account, device, seed.as_ref())
+            }
             Write::StageDevices { import, at, devices } => {
                 imports::stage(self.conn, self.chain, *import, *at, devices)
             }
@@ -160,7 +163,7 @@ impl Applying<'_> {
         let (serial, account) = (device.serial.as_str(), device.owner());
         let alike = read::fingerprints_alike(self.conn, fingerprint)?;
         imports::is_free(self.conn, serial, &alike)?;
-        if !self.look_at(account)? {
+        if !account.is_empty() && !self.look_at(account)? {
             return Err(Fault::Conflict(Conflict::Revision));
         }
         let tombstones = read::tombstones(self.conn, serial, &alike)?;
@@ -196,6 +199,25 @@ impl Applying<'_> {
         let (state, body) = (device.state.name(), to_json(&device)?);
         self.run(sql::DEVICE_ASSIGN, (serial, account, state, body, sealed, key))?;
         self.counts.added(account, device.state);
+        Ok(())
+    }
+
+    fn unassign(
+        &mut self,
+        seen: Revision,
+        account: &AccountId,
+        device: &Device,
+        seed: Option<&Sealed>,
+    ) -> Result<(), Fault> {
+        let serial = device.serial.as_str();
+        let (owner, was, _) = self.standing(serial, seen)?;
+        rules::is_of(&owner, account).map_err(Fault::Conflict)?;
+        let _ = self.look_at(&owner)?;
+        self.mark(&owner, serial, device.revoked_before, device.generation)?;
+        let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
+        let (state, body) = (device.state.name(), to_json(device)?);
+        self.run(sql::DEVICE_ASSIGN, (serial, device.owner(), state, body, sealed, key))?;
+        self.counts.removed(&owner, was);
         Ok(())
     }
 
@@ -302,7 +324,7 @@ impl Applying<'_> {
                 sql::VALUE_REPLACE,
                 (name, was.as_bytes(), sealed.as_bytes()),
             ),
-            SealedPlace::Ceremony { .. } | SealedPlace::Item { .. } => {
+            SealedPlace::Ceremony { .. } | SealedPlace::SessionToken | SealedPlace::Item { .. } => {
                 Err(Fault::Conflict(Conflict::Revision))
             }
         }

@@ -260,6 +260,7 @@ fn raise(
         restored.repeated.api_keys += 1;
         writes.push(Write::RevokeApiKey { id: key.id });
     }
+    writes.extend(taken.access_keys());
     writes.push(Write::NoteTime(now));
     writes.push(
         RestoreMark::new(now)

@@ -59,6 +59,16 @@ pub(super) fn carry_over_by_itself(conn: &Connection, carries: bool) -> rusqlite
     })
 }
 
+/// Sets whether each commit is flushed. One that is not is flushed with the next one that is: both
+/// are in one log.
+pub(super) fn flush_each_commit(conn: &Connection, flushes: bool) -> rusqlite::Result<()> {
+    conn.execute_batch(if flushes {
+        "PRAGMA synchronous = FULL"
+    } else {
+        "PRAGMA synchronous = NORMAL"
+    })
+}
+
 /// A file beside the store, for its lock alone: `.lock` says who has the store, `.turn` who writes,
 /// opens or closes next.
 pub(super) fn lock(path: &Path, suffix: &str) -> Result<File, OpenError> {

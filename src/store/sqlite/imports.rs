@@ -40,11 +40,14 @@ pub(super) fn stage(
 fn stage_one(conn: &Connection, import: i64, staged: &StagedDevice) -> Result<(), Fault> {
     let (serial, fingerprint) = (staged.device.serial.as_str(), staged.fingerprint);
     let alike = read::fingerprints_alike(conn, fingerprint)?;
+    if read::one::<i64>(conn, sql::SERIAL_SPELT_ALIKE, [serial])?.is_some() {
+        return Err(Fault::Conflict(Conflict::SerialTaken));
+    }
     is_free(conn, serial, &alike)?;
     // No tombstone of this serial number or fingerprint is added while the device is staged: no
     // other device can have them.
     let tombstones = read::tombstones(conn, serial, &alike)?;
-    let device = rules::inserted(&staged.device, &alike, tombstones);
+    let device = rules::staged(&staged.device, &alike, tombstones).map_err(Fault::Conflict)?;
     let seed = staged.seed.as_ref();
     run(
         conn,
@@ -170,6 +173,7 @@ pub(super) fn settle_accounts_of(conn: &Connection, change: &Change) -> Result<(
                 settle_serial(conn, device.serial.as_str())?;
                 settle_account(conn, device.owner())?;
             }
+            Write::UnassignDevice { account, .. } => settle_account(conn, account.as_str())?,
             Write::ExpectDevice { serial, .. } | Write::DropPending { serial, .. } => {
                 settle_serial(conn, serial.as_str())?;
             }

@@ -23,6 +23,7 @@ use super::seen::Seen;
 use super::sum::Sum;
 use super::{read, sql, sum};
 use crate::store::columns::unsigned;
+use crate::store::tag::{Cell, tag_of};
 use crate::store::{MacKey, OpenError};
 
 /// The tags, the sum and the versions of one open store, for all its connections.
@@ -311,7 +312,7 @@ impl Ledger {
     fn place(&self, context: &Context<'_>, first: usize) -> u64 {
         let mut hasher = self.places.build_hasher();
         for at in [first, first + 1] {
-            Cell::of(context.get_raw(at)).pieces(|piece| hasher.write(piece));
+            cell(context.get_raw(at)).pieces(|piece| hasher.write(piece));
         }
         hasher.finish()
     }
@@ -334,60 +335,27 @@ fn term(key: &MacKey, tag: &[u8]) -> [u8; 32] {
     key.mac(&[b"sum", tag])
 }
 
-/// The MAC of all arguments behind the tag, each with its type and its length before it: one part.
+/// The MAC of all arguments behind the tag.
 fn row_mac(key: &MacKey, context: &Context<'_>) -> [u8; 32] {
-    let arguments = || (1..context.len()).map(|at| Cell::of(context.get_raw(at)));
-    let mut mac = key.begin();
-    mac.length(arguments().map(|cell| cell.length()).sum());
-    arguments().for_each(|cell| cell.pieces(|piece| mac.bytes(piece)));
-    mac.end()
+    tag_of(key, (1..context.len()).map(|at| cell(context.get_raw(at))))
 }
 
 fn set(context: &Context<'_>, first: usize) -> Vec<u8> {
     let mut set = Vec::new();
     for at in [first, first + 1] {
-        Cell::of(context.get_raw(at)).pieces(|piece| set.extend_from_slice(piece));
+        cell(context.get_raw(at)).pieces(|piece| set.extend_from_slice(piece));
     }
     set
 }
 
-/// A value as it is authenticated: its type, the number of its bytes, its bytes.
-enum Cell<'a> {
-    Number(u8, [u8; 8]),
-    Bytes(u8, &'a [u8]),
-}
-
-impl<'a> Cell<'a> {
-    fn of(value: ValueRef<'a>) -> Cell<'a> {
-        match value {
-            ValueRef::Null => Cell::Bytes(0, &[]),
-            ValueRef::Integer(integer) => Cell::Number(1, integer.to_be_bytes()),
-            ValueRef::Real(real) => Cell::Number(2, real.to_bits().to_be_bytes()),
-            ValueRef::Text(text) => Cell::Bytes(3, text),
-            ValueRef::Blob(blob) => Cell::Bytes(4, blob),
-        }
-    }
-
-    fn content(&self) -> (u8, &[u8]) {
-        match self {
-            Cell::Number(kind, bytes) => (*kind, bytes),
-            Cell::Bytes(kind, bytes) => (*kind, bytes),
-        }
-    }
-
-    /// The number of all bytes of its pieces.
-    fn length(&self) -> usize {
-        let head = 1 + size_of::<u64>();
-        head + self.content().1.len()
-    }
-
-    fn pieces(&self, mut take: impl FnMut(&[u8])) {
-        let (kind, bytes) = self.content();
-        let mut head = [kind; 1 + size_of::<u64>()];
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        head[1..].copy_from_slice(&length.to_be_bytes());
-        take(&head);
-        take(bytes);
+/// A value of SQLite as it is authenticated.
+fn cell(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null => Cell::NULL,
+        ValueRef::Integer(integer) => Cell::integer(integer),
+        ValueRef::Real(real) => Cell::real(real),
+        ValueRef::Text(text) => Cell::text(text),
+        ValueRef::Blob(blob) => Cell::blob(blob),
     }
 }
 

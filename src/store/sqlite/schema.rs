@@ -64,6 +64,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("../migrations/0008_audit_keyed.sql"), before: &[] },
     Step { sql: include_str!("../migrations/0009_authenticated.sql"), before: &[] },
     Step { sql: include_str!("../migrations/0010_unassigned.sql"), before: &[] },
+    Step { sql: include_str!("../migrations/0011_spelling.sql"), before: &[] },
 ];
 
 /// The step since which a store has an identity.

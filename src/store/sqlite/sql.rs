@@ -95,6 +95,10 @@ statements! {
             AND import IN (SELECT number FROM imports WHERE state = 'published')"
     );
     DEVICE_SPELT_ALIKE = "SELECT serial FROM devices WHERE lower(serial) = lower(?1) LIMIT 1";
+    /// True of a serial number that a device, or a staged one, has in any spelling.
+    SERIAL_SPELT_ALIKE = "SELECT 1 FROM devices WHERE lower(serial) = lower(?1)
+        UNION ALL SELECT 1 FROM staged WHERE lower(serial) = lower(?1)
+            AND +import NOT IN (SELECT number FROM imports WHERE state = 'dropped') LIMIT 1";
     DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
     /// Lists of devices take the same parameters: after, limit, account or the range of a prefix,
     /// state, kind, not used since, drift of at least. Last use and drift are read from the body:

@@ -34,10 +34,21 @@ pub(super) enum Done {
 pub(super) type Outcomes = Vec<Result<Done, Error>>;
 
 impl Work {
-    /// True for a batch of an import.
-    pub(super) fn stages(&self) -> bool {
-        matches!(self, Work::Change(change)
-            if change.writes.iter().any(|write| matches!(write, Write::StageDevices { .. })))
+    /// True for work that a power cut may take back, and that is not flushed therefore: batches of
+    /// an import, which is flushed as a whole when it is published, and moves of rows, which are
+    /// made again.
+    pub(super) fn can_be_lost(&self) -> bool {
+        match self {
+            Work::Change(Change { writes, audit, .. }) => {
+                let staged = |write: &Write| matches!(write, Write::StageDevices { .. });
+                let beside = |write: &Write| matches!(write, Write::AliasFingerprint { .. });
+                writes.iter().any(staged)
+                    && writes.iter().all(|write| staged(write) || beside(write))
+                    && audit.is_empty()
+            }
+            Work::Settle | Work::Abandon => true,
+            Work::Try | Work::Expire { .. } | Work::Unlock(..) => false,
+        }
     }
 
     /// The time of its first audit row.

@@ -1,6 +1,7 @@
 //! The one thread that writes. Changes that wait together share one transaction, and so one flush
 //! of the disk.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
@@ -48,19 +49,18 @@ pub(super) struct Writer {
     health: Arc<Health>,
     /// The connection carries a long log over by itself, after a commit.
     carries: bool,
+    /// The connection flushes each commit.
+    flushes: bool,
     /// The next time to move or delete rows of imports; none while no import is over.
     tending: Option<Instant>,
-    held: Option<Held>,
+    /// Work of imports that waits for its turn.
+    imports: VecDeque<(Work, Reply)>,
 }
 
-type Outcome = Result<Done, Error>;
-type Reply = oneshot::Sender<Outcome>;
+type Reply = oneshot::Sender<Result<Done, Error>>;
 
-/// Answers to imports that are kept waiting, so that other callers get their share.
-struct Held {
-    until: Instant,
-    answers: Vec<(Reply, Outcome)>,
-}
+/// There is no request, and no handle that could send one.
+struct Disconnected;
 
 /// The outcome of the last transaction. Shared by the thread and the store's handles.
 #[derive(Debug, Default)]
@@ -82,7 +82,8 @@ impl Writer {
         // A connection without the functions is replaced by the first transaction.
         store.conn = store.conn.and_then(|conn| cell.ledger().keep(conn).ok());
         let tending = Some(Instant::now());
-        Writer { store, cell, readers, health, carries: true, tending, held: None }
+        let imports = VecDeque::new();
+        Writer { store, cell, readers, health, carries: true, flushes: true, tending, imports }
     }
 
     /// Serves until the last handle of the store is gone, or it is to be closed.
@@ -90,20 +91,14 @@ impl Writer {
         let mut closing = Vec::new();
         self.tend(Work::Abandon);
         while closing.is_empty() {
-            let first = match self.next_due() {
-                Some(at) => match jobs.recv_timeout(at.saturating_duration_since(Instant::now())) {
-                    Err(RecvTimeoutError::Disconnected) => break,
-                    first => first.ok(),
-                },
-                None => match jobs.recv() {
-                    Err(_) => break,
-                    first => first.ok(),
-                },
-            };
+            let Ok(first) = self.next(jobs) else { break };
             let mut batch = Vec::new();
             for job in first.into_iter().chain(jobs.try_iter().take(BATCH - 1)) {
                 match job {
                     Job::Do(work @ Work::Unlock(..), reply) => self.serve(vec![(work, reply)]),
+                    Job::Do(work, reply) if work.can_be_lost() => {
+                        self.imports.push_back((work, reply));
+                    }
                     Job::Do(work, reply) => batch.push((work, reply)),
                     Job::Close(reply) => closing.push(reply),
                 }
@@ -111,22 +106,22 @@ impl Writer {
             if !batch.is_empty() {
                 self.serve(batch);
             }
-            let now = Instant::now();
-            if self.tending.is_some_and(|at| at <= now) {
+            // Other changes go before each batch of an import, and wait for one at most.
+            if let Some(batch) = self.imports.pop_front() {
+                self.serve(vec![batch]);
+            }
+            if self.tending.is_some_and(|at| at <= Instant::now()) {
                 self.tend(Work::Settle);
             }
-            if self.held.as_ref().is_some_and(|held| held.until <= now) {
-                self.release();
-            }
         }
-        self.release();
         // Readers first: as long as one is open, the log cannot be emptied.
         self.readers.close(PATIENCE);
         let closed = self.store.close();
         for reply in closing {
             let _ = reply.send(closed.clone());
         }
-        for job in jobs.try_iter() {
+        let waiting = self.imports.into_iter().map(|(work, reply)| Job::Do(work, reply));
+        for job in waiting.chain(jobs.try_iter()) {
             match job {
                 Job::Do(_, reply) => {
                     drop(reply.send(Err(Error::Unavailable("the store is closed".to_owned()))))
@@ -136,15 +131,19 @@ impl Writer {
         }
     }
 
-    /// The time at which this thread has something to do without a request.
-    fn next_due(&self) -> Option<Instant> {
-        self.tending.into_iter().chain(self.held.as_ref().map(|held| held.until)).min()
-    }
-
-    /// Answers imports that were kept waiting.
-    fn release(&mut self) {
-        for (reply, outcome) in self.held.take().into_iter().flat_map(|held| held.answers) {
-            let _ = reply.send(outcome);
+    /// The next request, waited for unless there is something else to do; an error once there can
+    /// be none.
+    fn next(&self, jobs: &Receiver<Job>) -> Result<Option<Job>, Disconnected> {
+        if !self.imports.is_empty() {
+            return Ok(None);
+        }
+        let Some(at) = self.tending else {
+            return jobs.recv().map(Some).map_err(|_| Disconnected);
+        };
+        match jobs.recv_timeout(at.saturating_duration_since(Instant::now())) {
+            Ok(job) => Ok(Some(job)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Disconnected),
         }
     }
 
@@ -170,7 +169,6 @@ impl Writer {
 
     fn serve(&mut self, batch: Vec<(Work, Reply)>) {
         let (works, replies): (Vec<Work>, Vec<_>) = batch.into_iter().unzip();
-        let begun = Instant::now();
         let transacted = self.transact(&works);
         self.health.note(transacted.is_err());
         let published = |work: &Work| match work {
@@ -188,21 +186,9 @@ impl Writer {
         }
         let outcomes =
             transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
-        let shared = works.iter().any(|work| !work.stages());
-        let mut answers = Vec::new();
-        for ((work, reply), outcome) in works.iter().zip(replies).zip(outcomes) {
-            if shared && work.stages() {
-                answers.push((reply, outcome));
-            } else {
-                // A caller that stopped waiting gets no answer; the change is made all the same.
-                let _ = reply.send(outcome);
-            }
-        }
-        if !answers.is_empty() {
-            // An import beside other callers hears as long after the transaction as that took, and
-            // sends its next batch then: it has at most half of the time.
-            self.release();
-            self.held = Some(Held { until: Instant::now() + begun.elapsed(), answers });
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            // A caller that stopped waiting gets no answer; the change is made all the same.
+            let _ = reply.send(outcome);
         }
     }
 
@@ -213,7 +199,7 @@ impl Writer {
         let conn = match self.store.conn.take() {
             Some(conn) => conn,
             None => {
-                self.carries = true;
+                (self.carries, self.flushes) = (true, true);
                 connection::writer(self.store.place.path())
                     .and_then(|conn| self.cell.ledger().keep(conn))
                     .map_err(|error| Error::Unavailable(error.to_string()))?
@@ -223,6 +209,11 @@ impl Writer {
         if carries != self.carries {
             connection::carry_over_by_itself(&conn, carries).map_err(Fault::from)?;
             self.carries = carries;
+        }
+        let flushes = !works.iter().all(Work::can_be_lost);
+        if flushes != self.flushes {
+            connection::flush_each_commit(&conn, flushes).map_err(Fault::from)?;
+            self.flushes = flushes;
         }
         // A connection that failed is closed here, which rolls back, and the next batch opens a new
         // one.
@@ -265,8 +256,11 @@ impl Writer {
     /// Sees, before a commit is answered, that the next start will find it, and tells the witness.
     fn kept(&self, reached: &Identity) -> Result<(), String> {
         self.store.place.unmoved()?;
-        // Without the witness the next start knows less, and what was committed stays.
-        let _ = self.store.witness.note(reached);
+        // The witness is never ahead of what a power cut leaves.
+        if self.flushes {
+            // Without the witness the next start knows less, and what was committed stays.
+            let _ = self.store.witness.note(reached);
+        }
         Ok(())
     }
 }

@@ -166,6 +166,7 @@ impl Seen {
                 self.requests.push((address, referrer));
                 None
             }
+            "Inspector.targetCrashed" => Some("the process of the page crashed".to_owned()),
             "Page.javascriptDialogOpening" => Some(format!("dialog: {}", said["message"])),
             "Runtime.consoleAPICalled" => Some(format!("{}: {}", said["type"], said["args"])),
             "Runtime.exceptionThrown" => Some(format!("exception: {}", said["exceptionDetails"])),

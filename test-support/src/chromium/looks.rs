@@ -96,15 +96,26 @@ impl Browser {
         self.part_picture(file, &size);
     }
 
+    /// Saves a picture of the whole page to this file, as small as one for a document is.
+    pub fn small_picture(&mut self, file: &Path) {
+        let size = self.call("Page.getLayoutMetrics", &json!({}))["cssContentSize"].clone();
+        let small = json!({ "format": "webp", "quality": 75 });
+        self.capture_part(file, &size, small);
+    }
+
     /// Saves a picture of a part of the page, in CSS pixels from the page's beginning: `x`, `y`,
     /// `width`, `height`.
     pub fn part_picture(&mut self, file: &Path, part: &Value) {
-        let clip = json!({
+        self.capture_part(file, part, json!({ "format": "png" }));
+    }
+
+    fn capture_part(&mut self, file: &Path, part: &Value, mut how: Value) {
+        how["captureBeyondViewport"] = true.into();
+        how["clip"] = json!({
             "x": part["x"], "y": part["y"], "width": part["width"], "height": part["height"],
             "scale": 1,
         });
-        let whole = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
-        self.capture(file, whole);
+        self.capture(file, how);
     }
 
     fn capture(&mut self, file: &Path, parameters: Value) {

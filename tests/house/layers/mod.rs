@@ -25,6 +25,7 @@ const ROWS: &[&[&str]] = &[
     &["verifier"],
     &["fleet", "session"],
     &["policy"],
+    &["aws"],
     &["agent", "client", "guard"],
     &["cli"],
 ];

@@ -70,7 +70,13 @@ fn every_function_of_pbkdf2_is_read() {
     }
 }
 
-fn pbkdf2(prefix: &str, salt: &str, iterations: &str, length: &str, prf: &str) -> String {
+pub(super) fn pbkdf2(
+    prefix: &str,
+    salt: &str,
+    iterations: &str,
+    length: &str,
+    prf: &str,
+) -> String {
     format!(
         "<xenc11:DerivedKey><xenc11:KeyDerivationMethod \
          Algorithm=\"http://www.rsasecurity.com/rsalabs/pkcs/schemas/pkcs-5v2-0#pbkdf2\">\

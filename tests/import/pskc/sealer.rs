@@ -10,6 +10,8 @@ use hmac::{Hmac, Mac as _};
 
 use super::{container, package};
 
+pub(super) const MAC_KEY: &[u8] = b"a key for codes of 32 bytes ....";
+
 /// A way to encrypt.
 #[derive(Clone)]
 pub(super) struct Sealer {
@@ -30,7 +32,7 @@ impl Sealer {
             cipher,
             key: (1..).take(length).collect(),
             mac: Some("hmac-sha256"),
-            mac_key: Some(b"a key for codes of 32 bytes ....".to_vec()),
+            mac_key: Some(MAC_KEY.to_vec()),
             key_info: "<ds:KeyName>Both know it</ds:KeyName>".to_owned(),
         }
     }

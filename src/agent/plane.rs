@@ -1,0 +1,49 @@
+//! The AWS account that the agent stands for: its number, its policies, its keys.
+
+use std::num::NonZeroUsize;
+
+use crate::agent::config::Config;
+use crate::aws::document::IdentityPolicy;
+use crate::aws::sigv4::KeyCache;
+use crate::aws::{AccessKeys, AccountNumber};
+use crate::id::{AccountId, CallerId};
+use crate::verifier::Verifier;
+
+/// The AWS account.
+pub(crate) struct Plane {
+    pub(crate) number: AccountNumber,
+    /// The account of root's devices.
+    pub(crate) root: Option<AccountId>,
+    /// The policy that every user has.
+    pub(crate) everyone: Option<IdentityPolicy>,
+    /// Derived signing keys.
+    pub(crate) signing_keys: KeyCache,
+    verifier: Verifier,
+}
+
+impl Plane {
+    /// The account as it is configured, or what is wrong with its policy file.
+    pub(super) fn new(config: &Config, verifier: &Verifier) -> Result<Plane, String> {
+        let everyone = if config.aws.is_on() { config.aws.everyone()? } else { None };
+        Ok(Plane {
+            number: config.aws.account_id.clone(),
+            root: config.aws.root_account.clone(),
+            everyone,
+            signing_keys: KeyCache::new(KEPT),
+            verifier: verifier.clone(),
+        })
+    }
+
+    /// The access keys, for look-ups.
+    pub(crate) fn own_keys(&self) -> AccessKeys {
+        AccessKeys::new(self.verifier.clone())
+    }
+
+    /// The access keys, for this caller.
+    pub(crate) fn keys(&self, caller: &CallerId) -> AccessKeys {
+        AccessKeys::new(self.verifier.on_behalf_of(caller.clone()))
+    }
+}
+
+/// The most derived keys in memory: some hundred kilobytes.
+const KEPT: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();

@@ -1,0 +1,3 @@
+//! Requests of AWS clients, without a store or a socket.
+
+mod sigv4;

@@ -1,0 +1,9 @@
+//! AWS's wire: IAM and STS, as its clients speak them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod boto;
+mod by_hand;
+mod devices;
+mod once;
+mod wire;
