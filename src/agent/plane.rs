@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use crate::agent::config::Config;
 use crate::aws::document::IdentityPolicy;
 use crate::aws::sigv4::KeyCache;
-use crate::aws::{AccessKeys, AccountNumber};
+use crate::aws::{AccessKeys, AccountNumber, UserPolicies};
 use crate::id::{AccountId, CallerId};
 use crate::verifier::Verifier;
 
@@ -37,6 +37,16 @@ impl Plane {
     /// The access keys, for look-ups.
     pub(crate) fn own_keys(&self) -> AccessKeys {
         AccessKeys::new(self.verifier.clone())
+    }
+
+    /// The policies of users, for decisions.
+    pub(crate) fn own_policies(&self) -> UserPolicies {
+        UserPolicies::new(self.verifier.clone())
+    }
+
+    /// The policies of users, for this caller.
+    pub(crate) fn policies(&self, caller: &CallerId) -> UserPolicies {
+        UserPolicies::new(self.verifier.on_behalf_of(caller.clone()))
     }
 
     /// The access keys, for this caller.

@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::aws::secret::{self, Written};
 use crate::aws::sigv4::{AccessKey, AccessKeyId};
-use crate::aws::unique_id::{IdKind, new_id, user_id};
+use crate::aws::unique_id::{IdKind, new_id, present_user_id};
 use crate::id::AccountId;
 use crate::secret::Secret;
-use crate::store::{self, Account, Action, Event, KeyError, SealedPlace, Sealer, Write};
+use crate::store::{self, Action, Event, KeyError, SealedPlace, Sealer, Write};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Judgement, Verifier};
 
@@ -244,11 +244,10 @@ impl AccessKeys {
         sealer: &Sealer,
         owner: &KeyOwner,
     ) -> Result<Option<String>, Error> {
-        let KeyOwner::User(account) = owner else { return Ok(None) };
-        let seen = self.0.store().account(account).await?;
-        let there = seen.map(|seen| seen.account).filter(is_there);
-        let account = there.ok_or(Error::NotFound("account"))?;
-        Ok(Some(user_id(sealer, &account)))
+        match owner {
+            KeyOwner::Root => Ok(None),
+            KeyOwner::User(account) => present_user_id(&self.0, sealer, account).await.map(Some),
+        }
     }
 
     fn event(&self, now: UnixTime, action: Action, owner: &KeyOwner, id: &AccessKeyId) -> Event {
@@ -258,10 +257,6 @@ impl AccessKeys {
             KeyOwner::User(account) => event.account(account),
         }
     }
-}
-
-fn is_there(account: &Account) -> bool {
-    account.removed_at.is_none()
 }
 
 fn parsed(value: Option<&[u8]>) -> Result<Vec<AccessKeyRecord>, Error> {

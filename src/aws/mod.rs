@@ -19,14 +19,18 @@ mod secret;
 pub mod sigv4;
 #[cfg(feature = "aws")]
 mod unique_id;
+#[cfg(feature = "aws")]
+mod user_policies;
 
 #[cfg(feature = "aws")]
 pub use access_key::{AccessKeyRecord, AccessKeys, FoundKey, KeyOwner, MadeAccessKey, TooManyKeys};
 #[cfg(feature = "aws")]
 pub use credentials::{Credentials, Grant, OpenedToken};
 #[cfg(feature = "aws")]
-pub use names::{AccountNumber, NotAName, UserName};
+pub use names::{AccountNumber, NotAName, PolicyName, UserName};
 #[cfg(feature = "aws")]
 pub use principal::Principal;
 #[cfg(feature = "aws")]
 pub use unique_id::user_id;
+#[cfg(feature = "aws")]
+pub use user_policies::UserPolicies;

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{AccountId, BadName, SerialNumber};
 
 /// The number of the one AWS account: 12 digits.
@@ -15,6 +17,11 @@ pub struct AccountNumber(String);
 /// The name of a user: 1 to 64 letters, digits and `+=,.@-_`, in ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserName(String);
+
+/// The name of a user's policy: 1 to 128 letters, digits and `+=,.@-_`, in ASCII.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct PolicyName(String);
 
 /// A text that is no name of its kind; it states the pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +41,12 @@ impl AccountNumber {
 
     /// The ARN of a user.
     pub fn user(&self, name: &UserName) -> String {
-        format!("arn:aws:iam::{self}:user/{name}")
+        format!("{}{name}", self.users())
+    }
+
+    /// The beginning of the ARNs of all users.
+    pub fn users(&self) -> String {
+        format!("arn:aws:iam::{self}:user/")
     }
 
     /// The serial number of a virtual device, which is its ARN. A path begins and ends with a
@@ -57,7 +69,7 @@ impl AccountNumber {
         })
     }
 
-    /// What the serial numbers of all virtual devices begin with.
+    /// The beginning of the serial numbers of all virtual devices.
     pub fn virtual_devices(&self) -> String {
         format!("arn:aws:iam::{self}:mfa/")
     }
@@ -103,6 +115,37 @@ impl FromStr for UserName {
     }
 }
 
+impl PolicyName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PolicyName {
+    type Err = NotAName;
+
+    fn from_str(text: &str) -> Result<PolicyName, NotAName> {
+        PolicyName::try_from(text.to_owned())
+    }
+}
+
+impl TryFrom<String> for PolicyName {
+    type Error = NotAName;
+
+    fn try_from(text: String) -> Result<PolicyName, NotAName> {
+        let fits = (1..=128).contains(&text.len()) && text.bytes().all(is_plain);
+        let wrong = NotAName("the name of a policy has 1 to 128 letters, digits and +=,.@-_");
+        if fits { Ok(PolicyName(text)) } else { Err(wrong) }
+    }
+}
+
+impl From<PolicyName> for String {
+    fn from(name: PolicyName) -> String {
+        name.0
+    }
+}
+
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+=,.@-_".contains(&byte)
 }
@@ -114,6 +157,12 @@ impl Default for AccountNumber {
 }
 
 impl fmt::Display for AccountNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for PolicyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -134,9 +183,12 @@ mod tests {
         for good in ["a", "alice", "Alice+1=2,3.4@x-y_z", &"a".repeat(64)] {
             assert_eq!(good.parse::<UserName>().unwrap().as_str(), good);
         }
-        for bad in ["", "a b", "a/b", "a:b", "é", "a*", "a\n", &"a".repeat(65)] {
+        for bad in ["", "a b", "a/b", "a:b", "é", "a*", "a\n", &"a".repeat(129)] {
             assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<PolicyName>().is_err(), "{bad:?}");
         }
+        assert!("a".repeat(65).parse::<UserName>().is_err());
+        assert!("a".repeat(128).parse::<PolicyName>().is_ok());
         assert!("100000000000".parse::<AccountNumber>().is_ok());
         for bad in
             ["", "10000000000", "1000000000000", "10000000000a", "１００００００００００００"]

@@ -3,7 +3,9 @@
 //! Specified in the IAM User Guide, "Unique identifiers": four letters of the kind, and 16 digits
 //! of base 32 (RFC 4648 §6) behind them.
 
+use crate::id::AccountId;
 use crate::store::{Account, KeyError, Sealer, random};
+use crate::verifier::{Error, Verifier};
 
 /// The kinds of unique ids that are made here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,20 @@ pub fn user_id(sealer: &Sealer, account: &Account) -> String {
     let since = account.created_at.0.to_be_bytes();
     let digest = sealer.digest("aws user", &[account.id.as_str().as_bytes(), &since]);
     written("AIDA", digest.first_chunk::<10>().unwrap_or(&[0; 10]))
+}
+
+/// The unique id of the user that an account is now.
+///
+/// # Errors
+/// [`Error::NotFound`] for an account that is not there; [`Error::Store`].
+pub(super) async fn present_user_id(
+    verifier: &Verifier,
+    sealer: &Sealer,
+    account: &AccountId,
+) -> Result<String, Error> {
+    let seen = verifier.store().account(account).await?;
+    let there = seen.map(|seen| seen.account).filter(|account| account.removed_at.is_none());
+    Ok(user_id(sealer, &there.ok_or(Error::NotFound("account"))?))
 }
 
 /// A new id, of 80 random bits.

@@ -36,6 +36,9 @@ pub(super) enum ApiKey {
         /// that account
         #[arg(long, value_name = "ACCOUNT", value_parser = existing_account)]
         operator: Option<AccountId>,
+        /// The services of AWS's wire whose signing keys it may ask for, as s3
+        #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "SERVICE")]
+        signing_keys: Vec<String>,
     },
     /// List the keys that were not revoked
     List,
@@ -51,13 +54,14 @@ impl ApiKey {
         let client = console.client();
         let failed = console.failing(Task::Other);
         match self {
-            ApiKey::Create { role, name, accounts, explain, forward, operator } => {
+            ApiKey::Create { role, name, accounts, explain, forward, operator, signing_keys } => {
                 let key = MakeApiKey {
                     name: name.clone(),
                     accounts: (!accounts.is_empty()).then(|| accounts.clone()),
                     explain: explain.then_some(true),
                     forward: forward.then_some(true),
                     operator: operator.as_ref().map(AccountId::to_string),
+                    signing_keys: (!signing_keys.is_empty()).then(|| signing_keys.clone()),
                     ..MakeApiKey::new(*role)
                 };
                 let made = client.make_api_key(&key).await.map_err(failed)?;

@@ -6,6 +6,7 @@
 
 mod access_keys;
 mod account;
+mod aws;
 mod call;
 mod console;
 mod control;

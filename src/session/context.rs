@@ -135,6 +135,14 @@ impl ContextWithoutMfa {
 }
 
 impl AnyContext {
+    /// The context, if it carries MFA.
+    pub fn mfa(&self) -> Option<&SessionContext> {
+        match self {
+            AnyContext::Mfa(context) => Some(context),
+            AnyContext::WithoutMfa(_) => None,
+        }
+    }
+
     /// The members that every context has.
     pub fn common(&self) -> &Common {
         match self {

@@ -163,6 +163,10 @@ actions! {
     StoreBackedUp = "store.backed_up",
     /// A backup was restored.
     StoreRestored = "store.restored",
+    /// A policy of a user was deleted; the reason is its name.
+    UserPolicyDeleted = "user_policy.deleted",
+    /// A policy of a user was put; the reason is its name.
+    UserPolicyPut = "user_policy.put",
 }
 
 /// The reason of an audit event.

@@ -206,6 +206,9 @@ pub struct ApiKeyRecord {
     /// The account of the operator that it was made for. Older keys have none.
     #[serde(default)]
     pub operator: Option<AccountId>,
+    /// The services of AWS's wire whose signing keys it may ask for. Older keys have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<String>,
     /// The time it was made.
     pub created_at: UnixTime,
 }

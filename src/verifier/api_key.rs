@@ -24,6 +24,8 @@ pub struct NewApiKey {
     pub forward: bool,
     /// Account of the operator that it is for.
     pub operator: Option<AccountId>,
+    /// Services of AWS's wire whose signing keys it may ask for.
+    pub signing_keys: Vec<String>,
 }
 
 impl Verifier {
@@ -42,7 +44,8 @@ impl Verifier {
             let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(&random::<32>()?[..]));
             let key = Zeroizing::new(format!("twostep_{id}_{}", *secret));
             let digest = sealer.api_key_digest(&key).to_vec();
-            let NewApiKey { name, role, accounts, explain, forward, operator } = new.clone();
+            let NewApiKey { name, role, accounts, explain, forward, operator, signing_keys } =
+                new.clone();
             let record = ApiKeyRecord {
                 id,
                 digest,
@@ -52,6 +55,7 @@ impl Verifier {
                 explain,
                 forward,
                 operator,
+                signing_keys,
                 created_at: now,
             };
             let writes = vec![Write::PutApiKey(record.clone())];

@@ -161,6 +161,9 @@ pub struct MakeApiKey {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
     pub operator: Option<String>,
+    /// The services of AWS's wire whose signing keys it may ask for (`POST /v1/aws/signing-keys`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_keys: Option<Vec<String>>,
 }
 
 /// An API key that was made.
@@ -201,6 +204,9 @@ pub struct ApiKey {
     /// The account of the operator that it was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<AccountId>,
+    /// The services of AWS's wire whose signing keys it may ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<String>,
     /// The time of its making.
     pub created_at: Timestamp,
 }
@@ -293,6 +299,7 @@ impl MakeApiKey {
             explain: None,
             forward: None,
             operator: None,
+            signing_keys: None,
         }
     }
 }

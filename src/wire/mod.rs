@@ -7,6 +7,7 @@
 
 mod access_keys;
 mod account;
+mod aws;
 mod ceremony;
 mod console;
 mod control;
@@ -31,6 +32,10 @@ mod two_codes;
 
 pub use access_keys::{AccessKey, AccessKeys, ChangeAccessKey, MadeAccessKey, MakeAccessKey};
 pub use account::{Account, Accounts, Bypass, ListAccounts, MakeBypass, Recover, Recovery};
+pub use aws::{
+    AskAwsSigningKey, AwsAsk, AwsDecided, AwsDecision, AwsError, AwsMatch, AwsPlace, AwsPrincipal,
+    AwsRefused, AwsSigned, AwsSigningKey, AwsVerification, VerifyAwsRequest,
+};
 pub use ceremony::{
     BeginAuthentication, BeginRegistration, BegunAuthentication, BegunRegistration,
     FinishRegistration, RegisteredKey, RelatedOrigins,

@@ -120,9 +120,17 @@ impl Agent {
 
     /// The first TCP address that it listens on.
     pub fn address(&self) -> String {
-        let line = self.logs("\"message\":\"listening\"");
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        line["address"].as_str().unwrap().to_owned()
+        address_in(&self.logs(LISTENING))
+    }
+
+    /// The addresses of an agent that has answered once, in the order of its listeners: the API's,
+    /// those of the pages, those of AWS's wire.
+    pub fn addresses(&self) -> Vec<String> {
+        self.log()
+            .lines()
+            .filter(|line| line.contains(LISTENING))
+            .map(address_in)
+            .collect()
     }
 
     pub fn pid(&self) -> u32 {
@@ -190,4 +198,11 @@ pub fn read_to_end(mut stream: impl Read) -> String {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+const LISTENING: &str = "\"message\":\"listening\"";
+
+fn address_in(line: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    line["address"].as_str().unwrap().to_owned()
 }

@@ -422,9 +422,10 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
     ceremony.hears("need_touch");
     ceremony.ends("done");
     let agent = Agent::start("metrics = \"off\"\n");
-    for path in ["/metrics", "/.well-known/webauthn", "/v1/console/links", "/v1/access-keys"] {
+    for path in ["/metrics", "/.well-known/webauthn", "/v1/console/links"] {
         watched(super::admin(&agent)).get(path).refused(404, "NoSuchEntity");
     }
+    access_keys::what_is_not_there(&watched(super::admin(&agent)));
 }
 
 /// The description of the agent: method, route and status.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::access_keys;
+
 /// A route, and its answers beside those that all routes have.
 pub(crate) struct Route {
     pub(crate) method: &'static str,
@@ -75,6 +77,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/access-keys", Admin, 200, &[NOT_THERE]),
     route("PATCH", "/v1/access-keys/{id}", Admin, 204, &[NOT_THERE]),
     route("DELETE", "/v1/access-keys/{id}", Admin, 204, &[NOT_THERE]),
+    route("POST", "/v1/aws/verify", Verifier, 200, &[NOT_THERE]),
+    route("POST", "/v1/aws/signing-keys", Verifier, 200, &[NOT_THERE]),
     route("GET", "/v1/audit", Admin, 200, &[]),
     route("GET", "/v1/audit/verify", Admin, 200, &[]),
     route("GET", "/v1/audit/checkpoint", Admin, 200, &[]),
@@ -179,6 +183,8 @@ impl Route {
             }
             ("POST", "/v1/api-keys") => json!({"role": "verifier"}),
             ("POST", "/v1/access-keys") => json!({"account": "nobody-here"}),
+            ("POST", "/v1/aws/verify") => access_keys::question(),
+            ("POST", "/v1/aws/signing-keys") => access_keys::key_question("AKIAAAAAAAAAAAAAAAAA"),
             ("POST", _) => json!({}),
             _ => return (path, None),
         };

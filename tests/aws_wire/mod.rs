@@ -6,4 +6,6 @@ mod boto;
 mod by_hand;
 mod devices;
 mod once;
+mod policies;
+mod verify;
 mod wire;

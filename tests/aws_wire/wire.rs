@@ -95,7 +95,8 @@ impl Wire {
         let headers = key.signed(ask);
         let headers: Vec<(&str, &str)> =
             headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let client = Client::tcp(self.agent.address());
+        let addresses = self.agent.addresses();
+        let client = Client::tcp(addresses.last().unwrap());
         client.raw("POST", "/", &headers, ask.form.as_bytes())
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use test_support::http::Client;
+use test_support::people::now;
 
 use super::generated::{GENERATED, assert_written};
 use super::samples::{Samples, request};
@@ -196,6 +197,10 @@ fn every_example_of_the_reference_is_understood_by_an_agent() {
         if operation.path == "/v1/store/backup" {
             body = Some(json!({"path": agent.folder.path().join("backup.db")}));
         }
+        if let ("/v1/aws/signing-keys", Some(body)) = (operation.path, &mut body) {
+            let today = now().to_string().split('T').next().unwrap().replace('-', "");
+            body["date"] = today.into();
+        }
         let (method, address) = (&operation.method, &operation.address());
         let answer = match operation.path {
             "/v1/devices/import" => client.raw(method, address, &[], TOKEN_FILE.as_bytes()),
@@ -214,10 +219,16 @@ fn every_example_of_the_reference_is_understood_by_an_agent() {
             assert!(text.starts_with("<?xml"), "{key}: {text}");
             continue;
         }
-        let (told, example) = (answer.json(), samples.whole(schema));
-        let (Some(told), Some(example)) = (told.as_object(), example.as_object()) else { continue };
-        let untold: Vec<&String> =
-            told.keys().filter(|member| !example.contains_key(*member)).collect();
-        assert!(untold.is_empty() || example.is_empty(), "{key}: {untold:?} not in the example");
+        let told = answer.json();
+        let Some(told) = told.as_object() else { continue };
+        let untold: Vec<Vec<&String>> = samples
+            .forms(schema)
+            .iter()
+            .filter_map(Value::as_object)
+            .filter(|example| !example.is_empty())
+            .map(|example| told.keys().filter(|it| !example.contains_key(*it)).collect())
+            .collect();
+        let is_told = untold.is_empty() || untold.iter().any(Vec::is_empty);
+        assert!(is_told, "{key}: {untold:?} not in the example");
     }
 }

@@ -15,6 +15,15 @@ impl<'d> Samples<'d> {
         self.sample(schema, "", &|_, _| true, 0)
     }
 
+    /// A value of each form that an answer may have.
+    pub(super) fn forms(&self, schema: &Value) -> Vec<Value> {
+        let named = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+        match named.and_then(|name| self.0[name]["oneOf"].as_array()) {
+            Some(forms) => forms.iter().map(|form| self.whole(form)).collect(),
+            None => vec![self.whole(schema)],
+        }
+    }
+
     /// A value with the members that must be there.
     pub(super) fn required(&self, schema: &Value) -> Value {
         let required = |schema: &Value, member: &str| {
@@ -86,6 +95,20 @@ pub(super) fn request(key: &str) -> Option<Value> {
             "role": "verifier", "name": "orders", "accounts": ["alice"],
         }),
         "POST /v1/access-keys" => json!({"account": "alice"}),
+        "POST /v1/aws/verify" => json!({
+            "service": "s3", "method": "GET", "path": "/backups/november.tar", "query": "",
+            "headers": [
+                ["Host", "storage.example.com"], ["X-Amz-Date", "20261129T140000Z"],
+                ["X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"],
+                ["Authorization", "AWS4-HMAC-SHA256 Credential=AKIAQ3XW7M5LZP2RTN4C/…"],
+            ],
+            "action": "s3:GetObject", "resource": "arn:aws:s3:::backups/november.tar",
+            "source_ip": "203.0.113.9",
+        }),
+        "POST /v1/aws/signing-keys" => json!({
+            "access_key_id": "AKIAQ3XW7M5LZP2RTN4C", "date": "20261129", "region": "eu-central-1",
+            "service": "s3",
+        }),
         "POST /v1/signing-keys" => json!({"algorithm": "EdDSA"}),
         "POST /v1/security-keys/authenticate/begin" => json!({"account": "alice"}),
         "POST /v1/security-keys/register/begin" => json!({"account": "alice", "name": "blue key"}),

@@ -63,6 +63,10 @@ def answer(ask):
     found, shape = [], operation.output_shape
     if shape is not None:
         content = {name: value for name, value in told.items() if name != "ResponseMetadata"}
+        # The client has read these texts already.
+        for name, member in shape.members.items():
+            if member.type_name == "string" and isinstance(content.get(name), dict):
+                content[name] = json.dumps(content[name])
         report = ParamValidator().validate(content, shape)
         found = [report.generate_report()] if report.has_errors() else []
         found += faults(shape, content, operation.name)

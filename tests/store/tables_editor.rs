@@ -128,6 +128,7 @@ fn api_key(id: &str) -> ApiKeyRecord {
         accounts: Some(vec!["alice".to_owned()]),
         explain: false,
         forward: false,
+        signing_keys: Vec::new(),
         operator: None,
         created_at: NOW,
     }

@@ -313,6 +313,7 @@ impl Act {
                     accounts: None,
                     explain: false,
                     forward: false,
+                    signing_keys: Vec::new(),
                 };
                 verifier.make_api_key(new).await.map(drop)
             }

@@ -18,6 +18,8 @@ pub(crate) struct Caller {
     pub(crate) explain: Scope,
     /// A reverse proxy, trusted to say which address its visitor asked for.
     pub(crate) forward: bool,
+    /// The services of AWS's wire whose signing keys it may ask for.
+    pub(crate) signing_keys: SigningKeys,
     /// The context of a bypass code is a proof for changes.
     pub(crate) bypass_counts: bool,
     /// The person's browser or address, on the caller's word; from the body of the request.
@@ -26,6 +28,13 @@ pub(crate) struct Caller {
     pub(crate) place: Arc<Place>,
     /// Notes on its request.
     pub(crate) notes: Arc<Notes>,
+}
+
+/// A choice of services, by the names in the scopes of their signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SigningKeys {
+    Of(Vec<String>),
+    OfAll,
 }
 
 /// A choice of accounts: those that exist for a caller, or of which it hears reasons.
@@ -46,7 +55,19 @@ impl Caller {
         let place = Arc::new(Place::unlimited(&id, role));
         let notes = Arc::default();
         let (forward, bypass_counts, client) = (false, false, None);
-        Caller { id, role, scope, explain, forward, bypass_counts, client, place, notes }
+        let signing_keys = SigningKeys::Of(Vec::new());
+        Caller {
+            id,
+            role,
+            scope,
+            explain,
+            forward,
+            signing_keys,
+            bypass_counts,
+            client,
+            place,
+            notes,
+        }
     }
 
     /// Gives its request a place among those of all callers.
@@ -57,6 +78,19 @@ impl Caller {
     /// Sets if it is a proxy.
     pub(crate) fn forwarding(self, forward: bool) -> Caller {
         Caller { forward, ..self }
+    }
+
+    /// Gives it the signing keys of services.
+    pub(crate) fn with_signing_keys(self, signing_keys: SigningKeys) -> Caller {
+        Caller { signing_keys, ..self }
+    }
+
+    /// `true` if it may ask for the signing keys of a service.
+    pub(crate) fn has_signing_keys_of(&self, service: &str) -> bool {
+        match &self.signing_keys {
+            SigningKeys::OfAll => true,
+            SigningKeys::Of(services) => services.iter().any(|known| known == service),
+        }
     }
 
     /// `true` if the account exists for this caller.

@@ -14,7 +14,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use subtle::ConstantTimeEq;
 
-use crate::agent::access::caller::{Caller, Scope};
+use crate::agent::access::caller::{Caller, Scope, SigningKeys};
 use crate::agent::access::connection::Connection;
 use crate::agent::access::denied::{Denied, Failure};
 use crate::agent::access::peer::{Login, Peer, is_administrator, login_names};
@@ -137,12 +137,12 @@ impl Callers {
     /// root, an administrator. Has its place once the request may be worked on.
     ///
     /// # Errors
-    /// [`Denied`] above its request rate; a verifier's error where the store cannot say.
+    /// [`Denied::TooFast`].
     pub(crate) async fn signer(
         &self,
         key: &str,
         user: Option<&AccountId>,
-    ) -> Result<Caller, Failure> {
+    ) -> Result<Caller, Denied> {
         let inner = &self.0;
         let id = CallerId::new(format!("aws:{key}"));
         let none = inner.explained(false, None);
@@ -153,10 +153,6 @@ impl Callers {
                 Caller::new(id, Role::Enroller, own, none)
             }
         };
-        // Keys that were deleted after the backup are back.
-        if inner.verifier.restored().await?.is_some() {
-            return Err(Error::Restored.into());
-        }
         let caller = inner.within_rate(caller)?.seated(&inner.places);
         caller.place.take().await;
         Ok(caller)
@@ -239,7 +235,8 @@ impl Inner {
         let caller =
             |role, scope, explain| Caller::new(id, role, scope, explain).forwarding(forward);
         if is_administrator(uid) {
-            return Ok(caller(Role::Admin, Scope::All, Scope::All));
+            let administrator = caller(Role::Admin, Scope::All, Scope::All);
+            return Ok(administrator.with_signing_keys(SigningKeys::OfAll));
         }
         match (rule, name) {
             (Some(rule), login) => {
@@ -312,7 +309,9 @@ impl Inner {
         };
         let id = CallerId::new(format!("key:{}", record.id));
         let explain = self.explained(record.explain, None);
-        Some(Caller::new(id, role, scope, explain).forwarding(record.forward))
+        let services = SigningKeys::Of(record.signing_keys.clone());
+        let caller = Caller::new(id, role, scope, explain).forwarding(record.forward);
+        Some(caller.with_signing_keys(services))
     }
 
     /// The account of a login name of this machine.

@@ -108,6 +108,7 @@ pub(super) async fn make_api_key(
         explain: body.explain.unwrap_or(false),
         forward: body.forward.unwrap_or(false),
         operator: body.operator,
+        signing_keys: body.signing_keys.unwrap_or_default(),
     };
     let (record, key) = control::make_api_key(&state, &caller, request).await?;
     let api_key = views::api_key(&record);

@@ -4,6 +4,7 @@ mod access_keys;
 mod accounts;
 mod authz;
 mod authz_return;
+mod aws;
 mod body;
 mod console;
 mod control;

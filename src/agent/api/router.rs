@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::agent::api::description::{Description, Document};
 use crate::agent::api::{
-    access_keys, accounts, authz, authz_return, console, control, description, devices, diagnosis,
-    fleet, fresh, health, imports, key_ceremonies, security_keys, sessions,
+    access_keys, accounts, authz, authz_return, aws, console, control, description, devices,
+    diagnosis, fleet, fresh, health, imports, key_ceremonies, security_keys, sessions,
 };
 use crate::agent::problem::{InDoubt, Problem};
 use crate::agent::state::Shared;
@@ -57,6 +57,8 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(console::start_sign_in))
         .routes(routes!(access_keys::make, access_keys::list))
         .routes(routes!(access_keys::change, access_keys::delete))
+        .routes(routes!(aws::verify))
+        .routes(routes!(aws::signing_key))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))
         .routes(routes!(control::checkpoint))

@@ -157,6 +157,7 @@ pub(super) fn api_key(key: &ApiKeyRecord) -> ApiKey {
         explain: key.explain,
         forward: key.forward,
         operator: key.operator.clone(),
+        signing_keys: key.signing_keys.clone(),
         created_at: key.created_at.into(),
     }
 }

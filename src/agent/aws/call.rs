@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::agent::aws::fault::Fault;
 use crate::agent::aws::form::Form;
 use crate::agent::aws::xml::Xml;
-use crate::agent::operations::aws::Signer;
+use crate::agent::operations::aws_rights::Signer;
 use crate::agent::state::State;
 
 /// A service of AWS.

@@ -20,7 +20,7 @@ use crate::agent::aws::fault::Fault;
 use crate::agent::aws::form::Form;
 use crate::agent::aws::xml::Xml;
 use crate::agent::net::Face;
-use crate::agent::operations::aws::Signer;
+use crate::agent::operations::aws_rights::Signer;
 use crate::agent::problem::{InDoubt, Told};
 use crate::agent::state::Shared;
 use crate::aws::sigv4;
@@ -133,11 +133,7 @@ async fn signer(
     };
     let rules =
         Rules::service(service.name()).map_err(|fault| Fault::invalid(fault.to_string()))?;
-    let regions = &state.config.aws.regions;
-    let rules = match regions.is_empty() {
-        true => rules,
-        false => rules.regions(regions.iter().map(String::as_str)),
-    };
+    let rules = state.config.aws.in_regions(rules);
     let headers = parts.headers.iter();
     let request = sigv4::Request {
         method: parts.method.as_str(),

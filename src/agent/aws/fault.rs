@@ -5,7 +5,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::agent::access::{Denied, Failure, Refused};
 use crate::agent::aws::xml::Xml;
+use crate::agent::operations::aws_signers::NotSigned;
 use crate::agent::problem::InDoubt;
+use crate::aws::document::DocumentError;
 use crate::aws::sigv4;
 use crate::aws::sigv4::ServiceKind;
 use crate::device::Refusal;
@@ -29,6 +31,11 @@ impl Fault {
     /// A parameter is out of its pattern or range, missing, or unknown.
     pub(super) fn invalid(message: impl Into<String>) -> Fault {
         Fault::new("ValidationError", StatusCode::BAD_REQUEST, message)
+    }
+
+    /// A value that a simulation cannot assume.
+    pub(super) fn invalid_input(message: impl Into<String>) -> Fault {
+        Fault::new("InvalidInput", StatusCode::BAD_REQUEST, message)
     }
 
     /// The parameters cannot be read.
@@ -59,7 +66,7 @@ impl Fault {
         Fault::new("InvalidClientTokenId", StatusCode::FORBIDDEN, message)
     }
 
-    pub(super) fn expired_token() -> Fault {
+    fn expired_token() -> Fault {
         let message = "The security token included in the request is expired";
         Fault::new("ExpiredToken", StatusCode::FORBIDDEN, message)
     }
@@ -107,11 +114,35 @@ impl From<sigv4::Refusal> for Fault {
     }
 }
 
+impl From<NotSigned> for Fault {
+    fn from(fault: NotSigned) -> Fault {
+        match fault {
+            NotSigned::Signature(refusal) => refusal.into(),
+            NotSigned::UnknownKey | NotSigned::BadToken => Fault::invalid_token(),
+            NotSigned::Expired => Fault::expired_token(),
+            NotSigned::Failed(failure) => failure.into(),
+        }
+    }
+}
+
 impl From<Failure> for Fault {
     fn from(failure: Failure) -> Fault {
         match failure {
             Failure::Denied(denied) => denied.into(),
             Failure::Verifier(error) => error.into(),
+        }
+    }
+}
+
+impl From<DocumentError> for Fault {
+    fn from(error: DocumentError) -> Fault {
+        let message = error.to_string();
+        match error {
+            DocumentError::TooLong { .. } => limit_exceeded(message),
+            DocumentError::PackedTooLarge { .. } => {
+                Fault::new("PackedPolicyTooLarge", StatusCode::BAD_REQUEST, message)
+            }
+            _ => Fault::new("MalformedPolicyDocument", StatusCode::BAD_REQUEST, message),
         }
     }
 }

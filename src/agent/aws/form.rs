@@ -75,6 +75,20 @@ impl Form {
         parse(name, &self.required(name)?)
     }
 
+    /// Takes a list out, which is counted from 1: `NAME.member.1`, `NAME.member.2`. An empty one
+    /// may be there by its name alone.
+    pub(super) fn list(&mut self, name: &str) -> Vec<Zeroizing<String>> {
+        self.take_empty(name);
+        (1..).map_while(|at: usize| self.take(&format!("{name}.member.{at}"))).collect()
+    }
+
+    /// Takes a list out that is there by its name alone.
+    pub(super) fn take_empty(&mut self, name: &str) {
+        if self.0.get(name).is_some_and(|value| value.is_empty()) {
+            self.0.remove(name);
+        }
+    }
+
     /// Refuses what is left over.
     pub(super) fn finish(&self) -> Result<(), Fault> {
         match self.0.keys().next() {
@@ -139,6 +153,18 @@ mod tests {
         ] {
             assert_eq!(names(query, body), Err("MalformedQueryString"), "{query} {body}");
         }
+    }
+
+    #[test]
+    fn a_list_is_counted_from_one_without_gaps() {
+        let mut form = Form::read("", b"L.member.2=b&L.member.1=a&L.member.4=d").unwrap();
+        let list: Vec<String> = form.list("L").iter().map(|text| text.to_string()).collect();
+        assert_eq!(list, ["a", "b"]);
+        assert_eq!(form.finish().unwrap_err().code(), "ValidationError");
+        assert!(form.list("M").is_empty());
+        let mut form = Form::read("", b"L=&M=x").unwrap();
+        assert!(form.list("L").is_empty() && form.list("M").is_empty());
+        assert_eq!(form.finish().unwrap_err().code(), "ValidationError", "M is no list");
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod fault;
 mod form;
 mod page;
 mod picture;
+mod policies;
+mod simulators;
 mod sts;
 mod users;
 mod virtual_devices;

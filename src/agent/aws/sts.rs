@@ -3,8 +3,8 @@
 use crate::agent::aws::call::Call;
 use crate::agent::aws::fault::Fault;
 use crate::agent::aws::xml::Xml;
-use crate::agent::operations::aws;
-use crate::agent::operations::aws::{MfaGiven, TokenRequest};
+use crate::agent::operations::aws_sessions;
+use crate::agent::operations::aws_sessions::{MfaGiven, TokenRequest};
 use crate::aws::Credentials;
 use crate::aws::sigv4::AccessKeyId;
 
@@ -18,14 +18,14 @@ pub(super) async fn session_token(mut call: Call<'_>) -> Result<Option<Xml>, Fau
         },
     };
     call.form.finish()?;
-    let made = aws::session_token(call.state, call.signer, request, call.arrived).await?;
+    let made = aws_sessions::session_token(call.state, call.signer, request, call.arrived).await?;
     Ok(Some(credentials(&made)))
 }
 
 /// `GetCallerIdentity`: who signed.
 pub(super) fn caller_identity(call: &Call<'_>) -> Result<Option<Xml>, Fault> {
     call.form.finish()?;
-    let (number, principal) = (&call.state.plane.number, &call.signer.principal);
+    let (number, principal) = (&call.state.plane.number, &call.signer.identity.principal);
     let identity = Xml::default()
         .text("Arn", principal.arn(number))
         .text("UserId", principal.unique_id(number))

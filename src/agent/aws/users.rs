@@ -101,7 +101,7 @@ fn outline(call: &Call<'_>, user: &User) -> Xml {
 fn named(call: &Call<'_>, user: Option<&UserName>) -> String {
     match user {
         Some(user) => user.to_string(),
-        None => call.signer.principal.account().to_string(),
+        None => call.signer.identity.principal.account().to_string(),
     }
 }
 

@@ -34,6 +34,11 @@ impl Xml {
         self.group(name, entries.fold(Xml::default(), |list, entry| list.group("member", entry)))
     }
 
+    /// Adds a list of texts, each in a `member`.
+    pub(super) fn texts(self, name: &str, texts: impl Iterator<Item = impl Display>) -> Xml {
+        self.group(name, texts.fold(Xml::default(), |list, text| list.text("member", text)))
+    }
+
     /// The elements inside of one that has a namespace.
     pub(super) fn document(self, name: &str, namespace: &str) -> String {
         format!("<{name} xmlns=\"{namespace}\">{}</{name}>\n", self.0)

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{Config, is_loopback, values};
 use crate::aws::AccountNumber;
 use crate::aws::document::{Holder, IdentityPolicy};
+use crate::aws::sigv4::Rules;
 use crate::id::AccountId;
 
 /// The IAM and STS interfaces of AWS.
@@ -37,12 +38,25 @@ impl AwsConfig {
         !self.listen.is_empty()
     }
 
+    /// The rules of a service, within the regions that a signature may name.
+    pub(crate) fn in_regions(&self, rules: Rules) -> Rules {
+        match self.regions.is_empty() {
+            true => rules,
+            false => rules.regions(self.regions.iter().map(String::as_str)),
+        }
+    }
+
+    /// True if signatures may name a region.
+    pub(crate) fn has_region(&self, region: &str) -> bool {
+        self.regions.is_empty() || self.regions.iter().any(|known| known == region)
+    }
+
     /// Reads the policy that every user has, or tells why it cannot be used.
     pub(crate) fn everyone(&self) -> Result<Option<IdentityPolicy>, String> {
         let Some(file) = &self.everyone else { return Ok(None) };
         let text = fs::read_to_string(file)
             .map_err(|error| format!("aws.everyone: cannot read {}: {error}", file.display()))?;
-        let policy = IdentityPolicy::parse(&text, Holder::User)
+        let policy = IdentityPolicy::parse(&text, Holder::Operator)
             .map_err(|error| format!("aws.everyone: {}: {error}", file.display()))?;
         Ok(Some(policy))
     }

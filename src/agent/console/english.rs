@@ -451,6 +451,8 @@ pub(super) const ENGLISH: Words = Words {
         signing_key_made: "Signing key made",
         store_backed_up: "Backup made",
         store_restored: "Backup restored",
+        user_policy_deleted: "Policy of a user deleted",
+        user_policy_put: "Policy of a user put",
         link_made: "One-time link made",
         link_opened: "One-time link opened",
         link_withdrawn: "One-time link withdrawn",

@@ -460,6 +460,8 @@ pub(super) const GERMAN: Words = Words {
         signing_key_made: "Signaturschlüssel gemacht",
         store_backed_up: "Sicherung gemacht",
         store_restored: "Sicherung eingespielt",
+        user_policy_deleted: "Richtlinie eines Benutzers gelöscht",
+        user_policy_put: "Richtlinie eines Benutzers gesetzt",
         link_made: "Einmal-Link erstellt",
         link_opened: "Einmal-Link geöffnet",
         link_withdrawn: "Einmal-Link zurückgezogen",

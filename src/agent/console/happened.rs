@@ -61,6 +61,8 @@ pub(crate) fn action(language: Language, action: &Action) -> &str {
         Action::SigningKeyMade => words.signing_key_made,
         Action::StoreBackedUp => words.store_backed_up,
         Action::StoreRestored => words.store_restored,
+        Action::UserPolicyDeleted => words.user_policy_deleted,
+        Action::UserPolicyPut => words.user_policy_put,
         Action::LinkMade => words.link_made,
         Action::LinkOpened => words.link_opened,
         Action::LinkWithdrawn => words.link_withdrawn,

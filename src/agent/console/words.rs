@@ -238,6 +238,7 @@ words! {
         restore_accepted, resync_refused, sealing_keys_resealed, server_clock_suspect,
         server_clock_trusted, session_revoked, session_reused, session_without_mfa,
         sessions_revoked, signing_key_dropped, signing_key_made, store_backed_up, store_restored,
+        user_policy_deleted, user_policy_put,
         link_made, link_opened, link_withdrawn, recovery_link_made,
     }
     /// Reasons of refusals, for people who may know them.

@@ -116,6 +116,8 @@ impl EventKind {
             | Action::SigningKeyMade
             | Action::StoreBackedUp
             | Action::StoreRestored
+            | Action::UserPolicyDeleted
+            | Action::UserPolicyPut
             | Action::Other(_) => None,
         }
     }

@@ -108,8 +108,13 @@ fn sees(caller: &Caller, owner: &KeyOwner) -> bool {
     }
 }
 
-/// Without AWS's wire there are no access keys, and no routes to them.
+/// Access keys are for administrators.
 fn ready(state: &State, caller: &Caller) -> Result<(), Denied> {
     caller.must_be(Role::Admin)?;
+    must_be_on(state)
+}
+
+/// Without AWS's wire there are no access keys, and no routes that concern them.
+pub(super) fn must_be_on(state: &State) -> Result<(), Denied> {
     if state.config.aws.is_on() { Ok(()) } else { Err(Denied::NotFound("page")) }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::agent::access::{Caller, Denied, Failure};
-use crate::agent::operations::aws::{Signer, authorize, over, over_user};
+use crate::agent::operations::aws_rights::{Signer, authorize, over, over_user};
 use crate::agent::operations::{devices, scope};
 use crate::agent::state::State;
 use crate::aws::UserName;
@@ -111,7 +111,7 @@ pub(crate) async fn make(
     signer: &Signer,
     serial: &SerialNumber,
 ) -> Result<Added, Failure> {
-    authorize(state, signer, "iam:CreateVirtualMFADevice", serial.as_str())?;
+    authorize(state, signer, "iam:CreateVirtualMFADevice", serial.as_str()).await?;
     let store = state.verifier.store();
     if store.spelt_alike(serial).await?.is_some() {
         return Err(Error::AlreadyExists("a device has this name, capitals aside").into());
@@ -131,7 +131,7 @@ pub(crate) async fn delete(
     signer: &Signer,
     serial: &SerialNumber,
 ) -> Result<Deletion, Failure> {
-    authorize(state, signer, "iam:DeleteVirtualMFADevice", serial.as_str())?;
+    authorize(state, signer, "iam:DeleteVirtualMFADevice", serial.as_str()).await?;
     if !serial.as_str().starts_with(&state.plane.number.virtual_devices()) {
         return Err(MISSING.into());
     }
@@ -159,7 +159,7 @@ pub(crate) async fn list(
     (after, most): (Option<SerialNumber>, usize),
 ) -> Result<(Vec<Virtual>, bool), Failure> {
     let all = state.plane.number.virtual_devices();
-    authorize(state, signer, "iam:ListVirtualMFADevices", &format!("{all}*"))?;
+    authorize(state, signer, "iam:ListVirtualMFADevices", &format!("{all}*")).await?;
     signer.caller.place.page().await;
     let first: SerialNumber = all.parse().map_err(Denied::bad_input)?;
     let mut after = after.unwrap_or(first);

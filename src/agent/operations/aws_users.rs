@@ -2,10 +2,11 @@
 
 use crate::agent::access::{Caller, Denied, Failure};
 use crate::agent::operations::access_keys;
-use crate::agent::operations::aws::{Signer, over_user};
+use crate::agent::operations::aws_rights::{Signer, over_user};
 use crate::agent::state::State;
 use crate::aws::sigv4::AccessKeyId;
 use crate::aws::{AccessKeyRecord, KeyOwner, MadeAccessKey, Principal, UserName, user_id};
+use crate::id::AccountId;
 use crate::store::Account;
 use crate::time::UnixTime;
 
@@ -24,11 +25,22 @@ pub(crate) async fn user(
     user: Option<&UserName>,
 ) -> Result<User, Failure> {
     let (_, account) = over_user(state, signer, "iam:GetUser", user).await?;
-    let name = user.or_else(|| signer.principal.user_name());
+    let name = user.or_else(|| signer.identity.principal.user_name());
     let name = name.ok_or_else(|| Denied::bad_input("UserName: root is no user"))?;
-    let seen = state.verifier.store().account(&account).await?;
+    shown(state, name.clone(), &present(state, &account).await?).await
+}
+
+/// The unique id of the user that an account is.
+pub(super) async fn id_of(state: &State, account: &AccountId) -> Result<String, Failure> {
+    let sealer = state.verifier.sealer().await?;
+    Ok(user_id(&sealer, &present(state, account).await?))
+}
+
+/// The account that is a user.
+async fn present(state: &State, account: &AccountId) -> Result<Account, Failure> {
+    let seen = state.verifier.store().account(account).await?;
     let seen = seen.map(|seen| seen.account).filter(|account| account.removed_at.is_none());
-    shown(state, name.clone(), &seen.ok_or(Denied::NotFound("user"))?).await
+    Ok(seen.ok_or(Denied::NotFound("user"))?)
 }
 
 /// The user that an account is.
@@ -90,7 +102,7 @@ async fn owner(
     user: Option<&UserName>,
 ) -> Result<(Caller, KeyOwner), Failure> {
     let (caller, account) = over_user(state, signer, action, user).await?;
-    let owner = match (&signer.principal, user) {
+    let owner = match (&signer.identity.principal, user) {
         (Principal::Root { .. }, None) => KeyOwner::Root,
         _ => KeyOwner::User(account),
     };

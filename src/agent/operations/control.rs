@@ -8,6 +8,7 @@ use crate::agent::access::{Caller, Denied, Failure};
 use crate::agent::config::{AccountPattern, Role};
 use crate::agent::operations::scope;
 use crate::agent::state::State;
+use crate::aws::sigv4::Rules;
 use crate::id::{CallerId, DeviceName};
 use crate::session::{Checkpoint, SigningAlgorithm, SigningKeyInfo};
 use crate::store::{
@@ -47,6 +48,8 @@ pub(crate) struct ApiKeyRequest {
     pub(crate) forward: bool,
     /// The name of the account of the operator that it is for.
     pub(crate) operator: Option<String>,
+    /// The services of AWS's wire whose signing keys it may ask for.
+    pub(crate) signing_keys: Vec<String>,
 }
 
 /// Reads the audit log, oldest first.
@@ -108,10 +111,10 @@ pub(crate) async fn make_api_key(
 ) -> Result<(ApiKeyRecord, Zeroizing<String>), Failure> {
     caller.must_be(Role::Admin)?;
     request.judge()?;
-    let ApiKeyRequest { role, name, accounts, explain, forward, operator } = request;
+    let ApiKeyRequest { role, name, accounts, explain, forward, operator, signing_keys } = request;
     let operator = operator.map(|name| scope::named(state, &name)).transpose()?;
     let role = role.name().to_owned();
-    let new = NewApiKey { name, role, accounts, explain, forward, operator };
+    let new = NewApiKey { name, role, accounts, explain, forward, operator, signing_keys };
     Ok(scope::verifier(state, caller).make_api_key(new).await?)
 }
 
@@ -203,6 +206,9 @@ impl ApiKeyRequest {
         }
         if self.accounts.as_ref().is_some_and(Vec::is_empty) {
             return Err(Denied::bad_input("accounts is empty: name some, or leave it out for all"));
+        }
+        for service in &self.signing_keys {
+            Rules::service(service).map_err(Denied::bad_input)?;
         }
         Ok(())
     }

@@ -7,9 +7,14 @@
 
 pub(crate) mod access_keys;
 pub(crate) mod accounts;
-pub(crate) mod aws;
 pub(crate) mod aws_devices;
+pub(crate) mod aws_policies;
+pub(crate) mod aws_rights;
+pub(crate) mod aws_sessions;
+pub(crate) mod aws_signers;
+pub(crate) mod aws_simulations;
 pub(crate) mod aws_users;
+pub(crate) mod aws_verify;
 mod background;
 pub(crate) mod backup;
 pub(crate) mod ceremonies;

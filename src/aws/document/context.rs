@@ -38,6 +38,8 @@ pub struct Facts {
 pub enum Credentials {
     /// A long-term key: the context says nothing about MFA.
     LongTerm,
+    /// A long-term key, in a request that brought a code itself.
+    LongTermWithCode(Mfa),
     /// Temporary credentials.
     Temporary {
         /// The time of their issue.
@@ -113,12 +115,18 @@ impl Context {
         optional("aws:SourceIp", facts.source_ip.map(|ip| ip.to_canonical().to_string()));
         optional("aws:SecureTransport", facts.secure_transport.map(|tls| tls.to_string()));
         optional("aws:RequestedRegion", facts.region.clone());
-        if let Credentials::Temporary { issued_at, mfa } = &facts.credentials {
-            keys.known(TOKEN_ISSUE_TIME, issued_at);
-            keys.known(PRESENT, mfa.is_some());
-            if let Some(mfa) = mfa {
-                mfa.state(&mut keys);
+        let mfa = match &facts.credentials {
+            Credentials::LongTerm => None,
+            Credentials::LongTermWithCode(mfa) => Some(mfa),
+            Credentials::Temporary { issued_at, mfa } => {
+                keys.known(TOKEN_ISSUE_TIME, issued_at);
+                keys.known(PRESENT, false);
+                mfa.as_ref()
             }
+        };
+        if let Some(mfa) = mfa {
+            keys.known(PRESENT, true);
+            mfa.state(&mut keys);
         }
         Context(keys)
     }
@@ -154,6 +162,11 @@ impl Context {
         Ok(self)
     }
 
+    /// The keys that are stated, in order, each with its values.
+    pub fn stated(&self) -> impl Iterator<Item = (&KeyName, &[String])> {
+        self.0.stated()
+    }
+
     pub(super) fn keys(&self) -> &Keys {
         &self.0
     }
@@ -186,6 +199,17 @@ impl HypotheticalContext {
     pub fn with(mut self, name: &str, values: &[&str]) -> Result<HypotheticalContext, BadEntry> {
         state(&mut self.0, name.parse()?, values)?;
         Ok(self)
+    }
+
+    /// Adds the keys that a request states, where this context assumes no others.
+    #[must_use]
+    pub fn on(mut self, request: Context) -> HypotheticalContext {
+        for (key, values) in request.0.into_stated() {
+            if self.0.of(&key).is_empty() {
+                self.0.state(key, values);
+            }
+        }
+        self
     }
 
     pub(super) fn keys(&self) -> &Keys {

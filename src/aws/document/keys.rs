@@ -41,6 +41,16 @@ impl Keys {
         self.values.get(key).map_or(&[], Vec::as_slice)
     }
 
+    /// The keys that are stated, in order.
+    pub(super) fn stated(&self) -> impl Iterator<Item = (&KeyName, &[String])> {
+        self.values.iter().map(|(key, values)| (key, values.as_slice()))
+    }
+
+    /// The keys with their values.
+    pub(super) fn into_stated(self) -> impl Iterator<Item = (KeyName, Vec<String>)> {
+        self.values.into_iter()
+    }
+
     /// The value of a key that has exactly one.
     pub(super) fn single(&self, key: &KeyName) -> Option<&str> {
         match self.of(key) {

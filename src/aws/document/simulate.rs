@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::document::context::HypotheticalContext;
+use crate::aws::document::context::{Context, HypotheticalContext};
 use crate::aws::document::decision::{Lacking, Matched, Policies, Verdict};
 use crate::aws::document::key::KeyName;
+use crate::aws::document::keys::Keys;
 use crate::aws::document::statement::Asked;
 
 /// The answer to a simulated request. No service takes one for a decision.
@@ -39,8 +40,16 @@ impl<'p> Policies<'p> {
             Verdict::Denied(matched) => (SimulatedOutcome::ExplicitDeny, matched),
             Verdict::Lacking(lacking) => (SimulatedOutcome::ImplicitDeny(lacking), Vec::new()),
         };
-        let missing = self.context_keys().into_iter().filter(|key| keys.of(key).is_empty());
-        Simulation { outcome, matched, missing: missing.collect() }
+        Simulation { outcome, matched, missing: self.lacking(keys) }
+    }
+
+    /// Context keys that the policies read and a context lacks, in order.
+    pub fn missing(&self, context: &Context) -> Vec<&'p KeyName> {
+        self.lacking(context.keys())
+    }
+
+    fn lacking(&self, keys: &Keys) -> Vec<&'p KeyName> {
+        self.context_keys().into_iter().filter(|key| keys.of(key).is_empty()).collect()
     }
 
     /// The context keys that the policies read, in order.

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::aws::sigv4::BadPart;
 use crate::aws::sigv4::scope::{AccessKeyId, Scope, TERMINATOR};
-use crate::aws::sigv4::signature::Signature;
+use crate::aws::sigv4::signature::{Signature, to_hex};
 use crate::secret::Secret;
 
 /// An access key: its public name and its secret. `Debug` is redacted.
@@ -89,6 +89,11 @@ impl SigningKey {
         &self.bytes
     }
 
+    /// The key in 64 hexadecimal digits, for [`SigningKey::from_bytes`] elsewhere.
+    pub fn expose_hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(to_hex(&self.bytes))
+    }
+
     /// The signature of a string to sign.
     pub(super) fn sign(&self, text: &str) -> Signature {
         Signature(tag_of(&self.hmac, text.as_bytes()))
@@ -135,7 +140,6 @@ fn tag_of(key: &hmac::Key, message: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::sigv4::signature::to_hex;
 
     /// IAM User Guide, "Create a signed AWS API request": the example of deriving a key.
     #[test]

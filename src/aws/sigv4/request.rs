@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::aws::sigv4::BadPart;
+use crate::aws::sigv4::signature::from_hex;
+
 /// A request, untrusted, as it came over the wire.
 ///
 /// The reader of a verified request must split and decode the query as a form (`+` is a space), and
@@ -39,6 +42,17 @@ pub enum Body<'a> {
     Digest([u8; 32]),
     /// A body that is not here yet: the digest that was signed must be compared later.
     NotHere,
+}
+
+impl Body<'_> {
+    /// A body of this SHA-256, in 64 lower hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`BadPart`] for another text.
+    pub fn of_digest(text: &str) -> Result<Body<'static>, BadPart> {
+        let digest = from_hex(text).map(Body::Digest);
+        digest.ok_or(BadPart("a SHA-256 has 64 lower hexadecimal digits"))
+    }
 }
 
 impl<'a> Header<'a> {

@@ -37,6 +37,7 @@ fn api_key(id: &str, seconds: u64) -> ApiKeyRecord {
         explain: true,
         operator: None,
         forward: true,
+        signing_keys: Vec::new(),
         created_at: UnixTime(NOW.0 + seconds),
     }
 }
