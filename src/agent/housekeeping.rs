@@ -22,6 +22,7 @@ pub(crate) async fn run(state: Shared) {
         ticks
     };
     let (mut probe, mut refusals, mut expiry) = (every(PROBE), every(REFUSALS), every(EXPIRY));
+    let mut uses = every(USES);
     let silence = Duration::from_secs(state.config.presence.silence_seconds);
     let mut presence = every(silence / 4);
     let mut checkpoints = interval_at(Instant::now() + CHECKPOINT, CHECKPOINT);
@@ -55,6 +56,7 @@ pub(crate) async fn run(state: Shared) {
                 ready
             }
             _ = refusals.tick() => verifier.write_refusals().await,
+            _ = uses.tick() => state.plane.keep_last_uses().await,
             _ = presence.tick() => watched(&state, silence).await,
             _ = checkpoints.tick() => chore(verifier, checkpoint(issuer)).await,
             _ = expiry.tick() => chore(verifier, expire(verifier, issuer, keep_audit)).await,
@@ -176,6 +178,9 @@ const PROBE_AGAIN: Duration = Duration::from_secs(1);
 const RESEAL_AGAIN: Duration = Duration::from_secs(60);
 
 const CHECKPOINT: Duration = Duration::from_secs(600);
+
+/// The time after which the last use of an access key is in the store.
+const USES: Duration = Duration::from_secs(30);
 
 const REFUSALS: Duration = Duration::from_secs(60);
 

@@ -17,6 +17,7 @@ mod events;
 mod fleet;
 mod harden;
 mod housekeeping;
+mod last_uses;
 mod local;
 mod log;
 mod metrics;
@@ -191,6 +192,8 @@ async fn work(
     tell();
     net::serve(state, listeners, routers, tls).await;
 
+    // A use that is not kept is that of the last half minute.
+    let _ = tokio::time::timeout(LAST_TRY, state.plane.keep_last_uses()).await;
     let presence = &state.local.presence;
     if tokio::time::timeout(LAST_TRY, presence.end_all()).await.is_err() {
         tracing::error!(

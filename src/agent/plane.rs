@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 
 use crate::agent::config::Config;
+use crate::agent::last_uses::LastUses;
 use crate::aws::document::IdentityPolicy;
 use crate::aws::sigv4::KeyCache;
 use crate::aws::{AccessKeys, AccountNumber, UserPolicies};
 use crate::id::{AccountId, CallerId};
-use crate::verifier::Verifier;
+use crate::verifier::{Error, Verifier};
 
 /// The AWS account.
 pub(crate) struct Plane {
@@ -18,6 +19,8 @@ pub(crate) struct Plane {
     pub(crate) everyone: Option<IdentityPolicy>,
     /// Derived signing keys.
     pub(crate) signing_keys: KeyCache,
+    /// Uses of access keys that are not in the store yet.
+    pub(crate) last_uses: LastUses,
     verifier: Verifier,
 }
 
@@ -30,6 +33,7 @@ impl Plane {
             root: config.aws.root_account.clone(),
             everyone,
             signing_keys: KeyCache::new(KEPT),
+            last_uses: LastUses::default(),
             verifier: verifier.clone(),
         })
     }
@@ -37,6 +41,11 @@ impl Plane {
     /// The access keys, for look-ups.
     pub(crate) fn own_keys(&self) -> AccessKeys {
         AccessKeys::new(self.verifier.clone())
+    }
+
+    /// Keeps in the store which keys were used.
+    pub(super) async fn keep_last_uses(&self) -> Result<(), Error> {
+        self.last_uses.keep(&self.own_keys()).await
     }
 
     /// The policies of users, for decisions.

@@ -43,6 +43,20 @@ pub struct AccessKeyRecord {
     /// The unique id that its user had then; an account that comes back does not inherit the key.
     /// None for a key of root.
     pub user_id: Option<String>,
+    /// The last use that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_use: Option<KeyUse>,
+}
+
+/// A use of an access key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUse {
+    /// The time.
+    pub at: UnixTime,
+    /// The service in the scope of the signature.
+    pub service: String,
+    /// The region in the scope of the signature.
+    pub region: String,
 }
 
 /// An access key that was made. The secret is shown this once.
@@ -110,7 +124,8 @@ impl AccessKeys {
                 let secret = secret::new()?;
                 let inside = Inside { owner: owner.clone(), secret: Written::of(&secret) };
                 let id = id.parse().map_err(unreadable)?;
-                let record = AccessKeyRecord { id, active: true, created_at: now, user_id };
+                let record =
+                    AccessKeyRecord { id, active: true, created_at: now, user_id, last_use: None };
                 let name = key_name(&record.id);
                 let place = SealedPlace::Value { name: name.clone() };
                 let plain = Zeroizing::new(serde_json::to_vec(&inside).map_err(unreadable)?);
@@ -173,6 +188,33 @@ impl AccessKeys {
             Vec::new()
         })
         .await
+    }
+
+    /// Keeps the last use of a key of this owner, if it is later than the one that was kept. A key
+    /// that is gone has none.
+    ///
+    /// # Errors
+    /// [`Error::Clock`], [`Error::Store`] or [`Error::Key`].
+    pub async fn keep_use(
+        &self,
+        owner: &KeyOwner,
+        id: &AccessKeyId,
+        last: &KeyUse,
+    ) -> Result<(), Error> {
+        self.0
+            .decide_alone(|_| async move {
+                let seen = self.list_value(owner).await?;
+                let mut keys = parsed(seen.as_deref())?;
+                let is_later = |key: &&mut AccessKeyRecord| {
+                    key.id == *id && key.last_use.as_ref().is_none_or(|kept| kept.at < last.at)
+                };
+                let Some(key) = keys.iter_mut().find(is_later) else {
+                    return Ok(Judgement::change(Vec::new(), Vec::new(), ()));
+                };
+                key.last_use = Some(last.clone());
+                Ok(Judgement::change(vec![list_write(owner, seen, &keys)?], Vec::new(), ()))
+            })
+            .await
     }
 
     /// Deletes a key, and its secret with it.

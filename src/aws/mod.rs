@@ -23,7 +23,9 @@ mod unique_id;
 mod user_policies;
 
 #[cfg(feature = "aws")]
-pub use access_key::{AccessKeyRecord, AccessKeys, FoundKey, KeyOwner, MadeAccessKey, TooManyKeys};
+pub use access_key::{
+    AccessKeyRecord, AccessKeys, FoundKey, KeyOwner, KeyUse, MadeAccessKey, TooManyKeys,
+};
 #[cfg(feature = "aws")]
 pub use credentials::{Credentials, Grant, OpenedToken};
 #[cfg(feature = "aws")]

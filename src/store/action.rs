@@ -55,6 +55,8 @@ actions! {
     AccessKeyDeleted = "access_key.deleted",
     /// An access key was made; the reason is its id.
     AccessKeyMade = "access_key.made",
+    /// An account was added without a device.
+    AccountAdded = "account.added",
     /// An account was removed, with all its devices.
     AccountRemoved = "account.removed",
     /// Wrong codes used up the account's budget: its codes are refused for an hour.

@@ -5,10 +5,41 @@ use std::time::Duration;
 use crate::device::{RecoveryCode, RecoveryDigest};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{Account, Action, Change, ItemKind, Revision, Sealer, Write};
+use crate::verifier::add::present;
 use crate::verifier::decide::Judgement;
 use crate::verifier::{Error, Verifier};
 
 impl Verifier {
+    /// Adds an account without a device. Others come into being with their first one.
+    ///
+    /// For administrators: the caller sees to that.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`], [`Error::Contended`], [`Error::Clock`] or [`Error::Store`].
+    pub async fn add_account(&self, account: &AccountId) -> Result<Account, Error> {
+        let decided = self.decide(account, |seen, now| async move {
+            let (write, added) = match &seen {
+                Some(seen) if seen.account.removed_at.is_none() => {
+                    return Err(Error::AlreadyExists("account"));
+                }
+                Some(seen) => {
+                    let account = present(&seen.account, now);
+                    (
+                        Write::UpdateAccount { seen: seen.revision, account: account.clone() },
+                        account,
+                    )
+                }
+                None => {
+                    let account = Account::new(account.clone(), now);
+                    (Write::CreateAccount(account.clone()), account)
+                }
+            };
+            let event = self.event(now, Action::AccountAdded).account(account);
+            Ok(Judgement::change(vec![write], vec![event], added))
+        });
+        Ok(decided.await?.0)
+    }
+
     /// Removes an account's devices and all it could still be used with. Tombstones and revocations
     /// stay.
     ///

@@ -7,5 +7,6 @@ mod by_hand;
 mod devices;
 mod once;
 mod policies;
+mod users;
 mod verify;
 mod wire;

@@ -1,6 +1,7 @@
 //! An agent with AWS's wire, and requests that are signed by hand.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
 use test_support::agent::Agent;
@@ -17,6 +18,7 @@ pub(super) struct Wire {
     pub(super) admin: Client,
     pub(super) alice: Token,
     pub(super) key: Key,
+    config: String,
 }
 
 /// Credentials, long-term or temporary.
@@ -76,7 +78,16 @@ impl Wire {
         let admin = Client::unix(agent.socket());
         let alice = enrol(&admin, "alice");
         let key = Key::make(&admin, json!({"account": "alice"}));
-        Wire { agent, admin, alice, key }
+        Wire { agent, admin, alice, key, config }
+    }
+
+    /// The same agent, ended and started again.
+    pub(super) fn restarted(mut self) -> Wire {
+        self.agent.signal("TERM");
+        self.agent.ended_within(Duration::from_secs(30));
+        let agent = Agent::start_in(self.agent.into_folder(), &self.config);
+        let admin = Client::unix(agent.socket());
+        Wire { agent, admin, ..self }
     }
 
     /// Sends a signed request to STS.

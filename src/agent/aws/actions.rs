@@ -15,12 +15,15 @@ pub(super) struct Action {
 /// All actions.
 pub(super) const ACTIONS: &[Action] = &[
     iam("CreateAccessKey", |call| Box::pin(users::create_key(call))),
+    iam("CreateUser", |call| Box::pin(users::create(call))),
     iam("CreateVirtualMFADevice", |call| Box::pin(virtual_devices::create(call))),
     iam("DeactivateMFADevice", |call| Box::pin(devices::deactivate(call))),
     iam("DeleteAccessKey", |call| Box::pin(users::delete_key(call))),
+    iam("DeleteUser", |call| Box::pin(users::delete(call))),
     iam("DeleteUserPolicy", |call| Box::pin(policies::delete(call))),
     iam("DeleteVirtualMFADevice", |call| Box::pin(virtual_devices::delete(call))),
     iam("EnableMFADevice", |call| Box::pin(devices::enable(call))),
+    iam("GetAccessKeyLastUsed", |call| Box::pin(users::key_last_used(call))),
     iam("GetContextKeysForCustomPolicy", |call| {
         Box::pin(simulators::keys_of_custom_policies(call))
     }),
@@ -31,6 +34,7 @@ pub(super) const ACTIONS: &[Action] = &[
     iam("ListAccessKeys", |call| Box::pin(users::list_keys(call))),
     iam("ListMFADevices", |call| Box::pin(devices::list(call))),
     iam("ListUserPolicies", |call| Box::pin(policies::list(call))),
+    iam("ListUsers", |call| Box::pin(users::list(call))),
     iam("ListVirtualMFADevices", |call| Box::pin(virtual_devices::list(call))),
     iam("PutUserPolicy", |call| Box::pin(policies::put(call))),
     iam("ResyncMFADevice", |call| Box::pin(devices::resync(call))),

@@ -8,6 +8,7 @@ use crate::agent::aws::fault::Fault;
 use crate::agent::aws::page;
 use crate::agent::aws::page::Page;
 use crate::agent::aws::xml::Xml;
+use crate::agent::operations::aws_devices::Deletion;
 use crate::agent::operations::aws_users;
 use crate::agent::operations::aws_users::User;
 use crate::aws::sigv4::AccessKeyId;
@@ -27,6 +28,63 @@ pub(super) async fn get(mut call: Call<'_>) -> Result<Option<Xml>, Fault> {
     call.form.finish()?;
     let user = aws_users::user(call.state, call.signer, user.as_ref()).await?;
     Ok(Some(Xml::default().group("User", outline(&call, &user))))
+}
+
+/// `CreateUser`: an account without a device. Paths other than `/` are not built.
+pub(super) async fn create(mut call: Call<'_>) -> Result<Option<Xml>, Fault> {
+    let name: UserName = call.form.required_as("UserName")?;
+    let path = call.form.take("Path");
+    call.form.finish()?;
+    if path.is_some_and(|path| path.as_str() != "/") {
+        return Err(Fault::invalid("Path: users have the path /"));
+    }
+    let user = aws_users::create(call.state, call.signer, &name).await?;
+    Ok(Some(Xml::default().group("User", outline(&call, &user))))
+}
+
+/// `ListUsers`: users by name.
+pub(super) async fn list(mut call: Call<'_>) -> Result<Option<Xml>, Fault> {
+    let prefix = call.form.take("PathPrefix");
+    let page = Page::read(&mut call).await?;
+    call.form.finish()?;
+    let from = (page.after.as_deref(), page.most);
+    let mut users = aws_users::list(call.state, call.signer, from).await?;
+    if prefix.is_some_and(|prefix| prefix.as_str() != "/") {
+        users.clear();
+    }
+    let (users, last) = page.cut(users, |user: &User| user.name.to_string());
+    let outlines = users.iter().map(|user| outline(&call, user));
+    let list = Xml::default().list("Users", outlines);
+    Ok(Some(page::end(&call, list, last).await?))
+}
+
+/// `DeleteUser`: a user without keys, policies and devices.
+pub(super) async fn delete(mut call: Call<'_>) -> Result<Option<Xml>, Fault> {
+    let name: UserName = call.form.required_as("UserName")?;
+    call.form.finish()?;
+    match aws_users::delete(call.state, call.signer, &name).await? {
+        Deletion::Done => Ok(None),
+        Deletion::InUse => Err(Fault::delete_conflict(
+            "the user has devices, access keys or policies: delete these first",
+        )),
+    }
+}
+
+/// `GetAccessKeyLastUsed`: time, service and region of a key's last signature.
+pub(super) async fn key_last_used(mut call: Call<'_>) -> Result<Option<Xml>, Fault> {
+    let id: AccessKeyId = call.form.required_as("AccessKeyId")?;
+    call.form.finish()?;
+    let (user, last) = aws_users::last_use(call.state, call.signer, &id).await?;
+    let (service, region) = match &last {
+        Some(last) => (last.service.as_str(), last.region.as_str()),
+        None => ("N/A", "N/A"),
+    };
+    let used = Xml::default()
+        .optional("LastUsedDate", last.as_ref().map(|last| last.at))
+        .text("ServiceName", service)
+        .text("Region", region);
+    let answer = Xml::default().optional("UserName", user).group("AccessKeyLastUsed", used);
+    Ok(Some(answer))
 }
 
 /// `CreateAccessKey`: the one time that the secret is shown.

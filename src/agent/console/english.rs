@@ -402,6 +402,7 @@ pub(super) const ENGLISH: Words = Words {
         access_key_deactivated: "Access key taken out of use",
         access_key_deleted: "Access key deleted",
         access_key_made: "Access key made",
+        account_added: "Account added",
         account_removed: "Account removed",
         account_throttled: "Codes of the account refused for an hour",
         activation_refused: "Activation refused",

@@ -411,6 +411,7 @@ pub(super) const GERMAN: Words = Words {
         access_key_deactivated: "Zugriffsschlüssel außer Gebrauch genommen",
         access_key_deleted: "Zugriffsschlüssel gelöscht",
         access_key_made: "Zugriffsschlüssel gemacht",
+        account_added: "Konto hinzugefügt",
         account_removed: "Konto entfernt",
         account_throttled: "Codes des Kontos für eine Stunde abgelehnt",
         activation_refused: "Aktivierung abgelehnt",

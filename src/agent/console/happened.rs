@@ -12,6 +12,7 @@ pub(crate) fn action(language: Language, action: &Action) -> &str {
         Action::AccessKeyDeactivated => words.access_key_deactivated,
         Action::AccessKeyDeleted => words.access_key_deleted,
         Action::AccessKeyMade => words.access_key_made,
+        Action::AccountAdded => words.account_added,
         Action::AccountRemoved => words.account_removed,
         Action::AccountThrottled => words.account_throttled,
         Action::ActivationRefused => words.activation_refused,

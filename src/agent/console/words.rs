@@ -228,8 +228,9 @@ words! {
     /// Audit events, as they are told.
     event: EventWords {
         access_key_activated, access_key_deactivated, access_key_deleted, access_key_made,
-        account_removed, account_throttled, activation_refused, api_key_made, api_key_revoked,
-        audit_broken, audit_checkpoint, audit_closed, bypass_accepted, bypass_made, clock_accepted,
+        account_added, account_removed, account_throttled, activation_refused, api_key_made,
+        api_key_revoked, audit_broken, audit_checkpoint, audit_closed, bypass_accepted,
+        bypass_made, clock_accepted,
         clock_stepped, code_accepted, code_not_judged, code_refused, device_activated, device_added,
         device_assigned, device_deactivated, device_diagnosed, device_expired, device_gave_way,
         device_locked, device_registered, device_removed, device_renamed, device_resynced,

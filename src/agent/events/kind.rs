@@ -85,6 +85,7 @@ impl EventKind {
             | Action::AccessKeyDeactivated
             | Action::AccessKeyDeleted
             | Action::AccessKeyMade
+            | Action::AccountAdded
             | Action::ApiKeyMade
             | Action::ApiKeyRevoked
             | Action::AuditClosed

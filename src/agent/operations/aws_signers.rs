@@ -7,7 +7,7 @@ use crate::agent::state::State;
 use crate::aws::sigv4::{
     AccessKey, AccessKeyId, Refusal, Request, Rules, Scope, SessionToken, Signed, SigningKey,
 };
-use crate::aws::{FoundKey, Grant, KeyOwner, OpenedToken, Principal, UserName};
+use crate::aws::{FoundKey, Grant, KeyOwner, KeyUse, OpenedToken, Principal, UserName};
 use crate::session::{AnyContext, SignedContext};
 use crate::time::UnixTime;
 use crate::verifier::Error;
@@ -61,7 +61,22 @@ pub(crate) async fn identify(
     let signing_key = state.plane.signing_keys.key(candidate.key(), claimed.scope());
     let signed = claimed.verify(&signing_key)?;
     let (principal, key, session) = alive(state, candidate, now).await?;
+    note_use(state, (&principal, &key), signed.scope(), now);
     Ok(Identity { principal, key, session, signed })
+}
+
+/// Notes the use of a long-term key, by itself or by a session that it opened.
+fn note_use(
+    state: &State,
+    (principal, key): (&Principal, &AccessKeyId),
+    scope: &Scope,
+    at: UnixTime,
+) {
+    let (service, region) = (scope.service().to_owned(), scope.region().to_owned());
+    state
+        .plane
+        .last_uses
+        .note(key, principal.owner(), KeyUse { at, service, region });
 }
 
 /// The signing key of a scope, and whose it is.
@@ -80,7 +95,8 @@ pub(super) async fn derive(
 ) -> Result<Derived, NotSigned> {
     let candidate = candidate(state, id, token).await?;
     let key = state.plane.signing_keys.key(candidate.key(), scope);
-    let (principal, _, session) = alive(state, candidate, now).await?;
+    let (principal, used, session) = alive(state, candidate, now).await?;
+    note_use(state, (&principal, &used), scope, now);
     Ok(Derived { principal, session, key })
 }
 
