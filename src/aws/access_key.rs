@@ -276,6 +276,15 @@ impl AccessKeys {
         serde_json::from_slice(plain.expose()).map(Some).map_err(unreadable)
     }
 
+    /// The unique id of an owner who is there; none for root.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an account that is not there, [`Error::Store`] or [`Error::Key`].
+    pub async fn owner_id(&self, owner: &KeyOwner) -> Result<Option<String>, Error> {
+        let sealer = self.0.sealer().await?;
+        self.present_user_id(&sealer, owner).await
+    }
+
     async fn list_value(&self, owner: &KeyOwner) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.0.store().value(&list_name(owner)).await?)
     }

@@ -35,8 +35,9 @@ pub struct Credentials {
 pub struct Grant {
     /// The principal.
     pub owner: KeyOwner,
-    /// The long-term key that asked; the session ends with it.
-    pub parent: AccessKeyId,
+    /// The long-term key that asked; the session ends with it. None for a session that a context
+    /// opened by itself.
+    pub parent: Option<AccessKeyId>,
     /// The context of the session.
     pub context: SignedContext,
     /// The end of it.
@@ -58,8 +59,8 @@ struct Inside {
     id: AccessKeyId,
     secret: Written,
     owner: KeyOwner,
-    #[serde(with = "crate::aws::secret::as_text")]
-    parent: AccessKeyId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
     context: Written,
     expires_at: UnixTime,
 }
@@ -76,7 +77,7 @@ impl Credentials {
             id: id.clone(),
             secret: Written::of(&secret),
             owner: grant.owner.clone(),
-            parent: grant.parent.clone(),
+            parent: grant.parent.as_ref().map(ToString::to_string),
             context: Written::of(grant.context.as_str()),
             expires_at: grant.expires_at,
         };
@@ -99,7 +100,7 @@ impl OpenedToken {
         let key = AccessKey::new(inside.id, secret).ok()?;
         let grant = Grant {
             owner: inside.owner,
-            parent: inside.parent,
+            parent: inside.parent.map(|id| id.parse()).transpose().ok()?,
             context: SignedContext::new(inside.context.as_str()),
             expires_at: inside.expires_at,
         };
@@ -130,7 +131,7 @@ mod tests {
     fn grant() -> Grant {
         Grant {
             owner: KeyOwner::User("alice@example.com".parse().unwrap()),
-            parent: "AKIAAAAAAAAAAAAAAAAA".parse().unwrap(),
+            parent: Some("AKIAAAAAAAAAAAAAAAAA".parse().unwrap()),
             context: SignedContext::new("c".repeat(700)),
             expires_at: UnixTime(1_900_000_000),
         }

@@ -92,6 +92,13 @@ pub(super) const EXAMPLES: &[(&str, Examples)] = &[
         ],
     ),
     (
+        "twostep aws credentials",
+        &[
+            ("twostep aws credentials --account alice", "For credential_process of a profile"),
+            ("twostep aws credentials --key", "With a security key that is plugged in here"),
+        ],
+    ),
+    (
         "twostep key enroll",
         &[("twostep key enroll --account alice --name blue", "Plug it in, touch it")],
     ),

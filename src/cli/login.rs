@@ -101,6 +101,12 @@ impl Opening {
         self.audience.as_deref()
     }
 
+    /// The same, for this audience unless another one was named.
+    pub(super) fn or_for(self, audience: &str) -> Opening {
+        let audience = self.audience.or_else(|| Some(audience.to_owned()));
+        Opening { audience, ..self }
+    }
+
     /// True if a session of this kind of proof is what was asked for.
     pub(super) fn is_met_by(&self, proof: &Mfa) -> bool {
         !self.key || proof.phishing_resistant

@@ -11,6 +11,7 @@ mod api_key;
 mod audit;
 mod audit_export;
 mod audit_list;
+mod aws;
 mod clock;
 mod completions;
 mod config;
@@ -101,6 +102,8 @@ enum Command {
     #[command(subcommand)]
     AccessKey(access_key::AccessKey),
     #[command(subcommand)]
+    Aws(aws::Aws),
+    #[command(subcommand)]
     ApiKey(api_key::ApiKey),
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -187,6 +190,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Key(key) => key.run(global).await,
         Command::Session(session) => session.run(&global.open()?).await,
         Command::Console(links) => links.run(&global.open()?).await,
+        Command::Aws(aws) => aws.run(&global.open()?).await,
         Command::AccessKey(access_key) => access_key.run(&global.open()?).await,
         Command::ApiKey(api_key) => api_key.run(&global.open()?).await,
         Command::Audit(audit) => {

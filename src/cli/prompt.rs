@@ -1,6 +1,7 @@
 //! Codes and secrets: typed at a terminal, or one a line on standard input. Never an argument,
 //! which others can read.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, IsTerminal};
 
 use zeroize::Zeroizing;
@@ -58,6 +59,17 @@ pub(super) fn choice(prompt: &str, names: &[&str]) -> Result<usize, Failure> {
 /// True if more can be typed, or more lines are there to be read.
 pub(super) fn has_more() -> bool {
     is_terminal() || std::io::stdin().lock().fill_buf().is_ok_and(|more| !more.is_empty())
+}
+
+/// Asks at the terminal itself where standard input has nothing to read: some programs pass none on
+/// to those that they start.
+pub(super) fn ask_the_terminal_without_input() {
+    if has_more() {
+        return;
+    }
+    if let Ok(terminal) = OpenOptions::new().read(true).write(true).open("/dev/tty") {
+        let _ = nix::unistd::dup2_stdin(&terminal);
+    }
 }
 
 /// A code of any kind that opens a session.

@@ -9,7 +9,7 @@ use crate::cli::page::{self, Page};
 
 /// Commands by who uses them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("To sign in", &["login", "whoami", "logout", "run", "session", "key"]),
+    ("To sign in", &["login", "whoami", "logout", "run", "session", "key", "aws"]),
     ("To look after devices and accounts", &["device", "account", "console", "fleet", "audit"]),
     (
         "To run the agent",

@@ -183,6 +183,36 @@ pub struct AwsPlace {
     pub column: usize,
 }
 
+/// A context to be turned into temporary credentials of AWS's kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AskAwsCredentials {
+    /// The signed context, with MFA, for the audience `aws.audience` (`sts.amazonaws.com`).
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub token: SecretText,
+    /// 900 to 129600; up to the end of the context at most, and if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(minimum = 900, maximum = 129600))]
+    pub duration_seconds: Option<u64>,
+}
+
+/// Temporary credentials of AWS's kind. They carry the MFA of their context, and end with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct AwsCredentials {
+    /// The id: `ASIA` and 16 characters.
+    pub access_key_id: String,
+    /// The secret: 40 characters.
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub secret_access_key: SecretText,
+    /// The session token.
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub session_token: SecretText,
+    /// The end.
+    pub expires_at: Timestamp,
+}
+
 /// A signing key that a service asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]

@@ -33,8 +33,9 @@ mod two_codes;
 pub use access_keys::{AccessKey, AccessKeys, ChangeAccessKey, MadeAccessKey, MakeAccessKey};
 pub use account::{Account, Accounts, Bypass, ListAccounts, MakeBypass, Recover, Recovery};
 pub use aws::{
-    AskAwsSigningKey, AwsAsk, AwsDecided, AwsDecision, AwsError, AwsMatch, AwsPlace, AwsPrincipal,
-    AwsRefused, AwsSigned, AwsSigningKey, AwsVerification, VerifyAwsRequest,
+    AskAwsCredentials, AskAwsSigningKey, AwsAsk, AwsCredentials, AwsDecided, AwsDecision, AwsError,
+    AwsMatch, AwsPlace, AwsPrincipal, AwsRefused, AwsSigned, AwsSigningKey, AwsVerification,
+    VerifyAwsRequest,
 };
 pub use ceremony::{
     BeginAuthentication, BeginRegistration, BegunAuthentication, BegunRegistration,

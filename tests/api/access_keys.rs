@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use test_support::http::Client;
-use test_support::people::{now, text};
+use test_support::people::{enrol, now, text};
 
 /// A listener for AWS's clients.
 pub(super) const AWS: &str = "[aws]\nlisten = [\"127.0.0.1:0\"]\n";
@@ -17,6 +17,10 @@ pub(super) fn what_succeeds(admin: &Client) {
     admin.post("/v1/aws/verify", question()).is(200);
     let key = key_question(&text(&made[0]["access_key_id"]));
     admin.post("/v1/aws/signing-keys", key).is(200);
+    let code = enrol(admin, "sam").code();
+    let body = json!({"account": "sam", "code": code, "audience": "sts.amazonaws.com"});
+    let token = text(&admin.post("/v1/sessions", body).is(201)["token"]);
+    admin.post("/v1/aws/credentials", json!({"token": token})).is(201);
     let paths = made.map(|made| format!("{keys}/{}", text(&made["access_key_id"])));
     admin.patch(&paths[0], json!({"active": false})).is(204);
     for path in &paths {
@@ -44,6 +48,8 @@ pub(super) fn question() -> Value {
 pub(super) fn what_is_not_there(admin: &Client) {
     let key = key_question("AKIAAAAAAAAAAAAAAAAA");
     admin.get("/v1/access-keys").refused(404, "NoSuchEntity");
+    let token = json!({"token": "e30.e30.e30"});
+    admin.post("/v1/aws/credentials", token).refused(404, "NoSuchEntity");
     admin.post("/v1/aws/verify", question()).refused(404, "NoSuchEntity");
     admin.post("/v1/aws/signing-keys", key).refused(404, "NoSuchEntity");
 }

@@ -78,6 +78,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("PATCH", "/v1/access-keys/{id}", Admin, 204, &[NOT_THERE]),
     route("DELETE", "/v1/access-keys/{id}", Admin, 204, &[NOT_THERE]),
     route("POST", "/v1/aws/verify", Verifier, 200, &[NOT_THERE]),
+    route("POST", "/v1/aws/credentials", Verifier, 201, &[NOT_THERE]),
     route("POST", "/v1/aws/signing-keys", Verifier, 200, &[NOT_THERE]),
     route("GET", "/v1/audit", Admin, 200, &[]),
     route("GET", "/v1/audit/verify", Admin, 200, &[]),
@@ -183,6 +184,7 @@ impl Route {
             }
             ("POST", "/v1/api-keys") => json!({"role": "verifier"}),
             ("POST", "/v1/access-keys") => json!({"account": "nobody-here"}),
+            ("POST", "/v1/aws/credentials") => json!({"token": "e30.e30.e30"}),
             ("POST", "/v1/aws/verify") => access_keys::question(),
             ("POST", "/v1/aws/signing-keys") => access_keys::key_question("AKIAAAAAAAAAAAAAAAAA"),
             ("POST", _) => json!({}),

@@ -275,8 +275,16 @@ fn a_question_that_has_two_meanings_is_refused() {
         question[member] = value;
         wire.admin.post("/v1/aws/verify", question).refused(400, "InvalidInput");
     }
-    let told = wire.told(&good, &json!({"asks": asks(1_001)}));
+    // As many objects as one deletion has, with keys of 1,024 characters, and the deletion itself.
+    let long = format!("arn:aws:s3:::b/{}", "k".repeat(1_024));
+    let asks = vec![json!({"action": "s3:DeleteObject", "resource": long}); 1_001];
+    let told = wire.told(&good, &json!({"asks": asks}));
     assert_eq!(told["decisions"].as_array().unwrap().len(), 1_001);
+    let mut endless = good.clone();
+    endless["context"] = json!({"s3:prefix": ["x".repeat(2 * 1_024 * 1_024)]});
+    let answer = wire.admin.post("/v1/aws/verify", endless);
+    assert!(answer.text().contains("2097152 bytes"), "{}", answer.text());
+    answer.refused(400, "InvalidInput");
 }
 
 #[test]

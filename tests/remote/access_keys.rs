@@ -4,7 +4,8 @@ use test_support::people::now;
 use twostep::client::Client;
 use twostep::id::AccountId;
 use twostep::wire::{
-    AskAwsSigningKey, AwsVerification, ChangeAccessKey, MakeAccessKey, VerifyAwsRequest,
+    AskAwsCredentials, AskAwsSigningKey, AwsVerification, ChangeAccessKey, MakeAccessKey,
+    VerifyAwsRequest,
 };
 
 /// Calls each method that concerns them.
@@ -12,6 +13,8 @@ pub(super) async fn ask_about_access_keys(client: &Client, account: &AccountId) 
     let key = MakeAccessKey { account: Some(account.to_string()), root: None };
     let made = client.make_access_key(&key).await.unwrap();
     let id = &made.access_key_id;
+    let ask = AskAwsCredentials { token: "e30.e30.e30".into(), duration_seconds: None };
+    assert!(client.aws_credentials(&ask).await.is_err(), "it is no live context");
     let headers = vec![("host".to_owned(), "a.example".into())];
     let (service, method, path) = ("s3".to_owned(), "GET".to_owned(), "/".to_owned());
     let request =

@@ -1,6 +1,7 @@
 //! Questions of services about the requests of AWS's clients.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use zeroize::Zeroizing;
 
@@ -9,16 +10,18 @@ use crate::agent::api::body::{Body, SecretBody};
 use crate::agent::api::views;
 use crate::agent::operations::aws_rights::{DecidingStatement, Effect, Verdict};
 use crate::agent::operations::aws_signers::NotSigned;
-use crate::agent::operations::aws_verify;
 use crate::agent::operations::aws_verify::{KeyQuestion, Received, VerifiedRequest};
+use crate::agent::operations::{aws_sessions, aws_verify};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::aws::document::{Asked, Position};
 use crate::aws::sigv4::{AccessKeyId, Header, Rules, Scope, ServiceKind, SessionToken};
 use crate::aws::{Principal, sigv4};
+use crate::session::SignedContext;
 use crate::wire::{
-    AskAwsSigningKey, AwsAsk, AwsDecided, AwsDecision, AwsError, AwsMatch, AwsPlace, AwsPrincipal,
-    AwsRefused, AwsSigned, AwsSigningKey, AwsVerification, SecretText, VerifyAwsRequest,
+    AskAwsCredentials, AskAwsSigningKey, AwsAsk, AwsCredentials, AwsDecided, AwsDecision, AwsError,
+    AwsMatch, AwsPlace, AwsPrincipal, AwsRefused, AwsSigned, AwsSigningKey, AwsVerification,
+    SecretText, VerifyAwsRequest,
 };
 
 /// Verifies a signed request that a service received: who signed, if MFA was present, and what
@@ -66,6 +69,31 @@ pub(super) async fn verify(
             ServiceKind::Other => refused("ExpiredToken", 403, EXPIRED_TOKEN),
         }),
     }
+}
+
+/// Turns a live context with MFA into temporary credentials of its user, which end with it.
+#[utoipa::path(
+    post, path = "/v1/aws/credentials", tag = "aws", request_body = AskAwsCredentials,
+    responses(
+        (status = 201, description = "the credentials", body = AwsCredentials),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow,
+        super::Unavailable,
+    ),
+)]
+pub(super) async fn credentials(
+    State(state): State<Shared>,
+    caller: Caller,
+    SecretBody(body): SecretBody<AskAwsCredentials>,
+) -> Result<(StatusCode, Json<AwsCredentials>), Problem> {
+    let token = SignedContext::new(body.token.as_str());
+    let made = aws_sessions::credentials(&state, &caller, token, body.duration_seconds).await?;
+    let credentials = AwsCredentials {
+        access_key_id: made.id.to_string(),
+        secret_access_key: made.secret.as_str().into(),
+        session_token: made.token.as_str().into(),
+        expires_at: made.expires_at.into(),
+    };
+    Ok((StatusCode::CREATED, Json(credentials)))
 }
 
 /// Derives the signing key of an access key for one day, region and service, so that the service

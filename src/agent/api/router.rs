@@ -58,6 +58,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(access_keys::make, access_keys::list))
         .routes(routes!(access_keys::change, access_keys::delete))
         .routes(routes!(aws::verify))
+        .routes(routes!(aws::credentials))
         .routes(routes!(aws::signing_key))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))

@@ -25,6 +25,9 @@ pub struct AwsConfig {
     /// The account of root's devices.
     #[serde(deserialize_with = "values::optional")]
     pub root_account: Option<AccountId>,
+    /// The audience of contexts that become temporary credentials.
+    #[serde(deserialize_with = "values::name")]
+    pub audience: String,
     /// The regions that a signature may name. Empty: any.
     #[serde(deserialize_with = "values::names")]
     pub regions: Vec<String>,
@@ -95,6 +98,7 @@ impl Default for AwsConfig {
             listen: Vec::new(),
             account_id: AccountNumber::default(),
             root_account: "root".parse().ok(),
+            audience: "sts.amazonaws.com".to_owned(),
             regions: Vec::new(),
             everyone: None,
         }

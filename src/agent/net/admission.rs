@@ -33,6 +33,8 @@ struct Admission {
     console: Option<HeaderValue>,
     /// Long bodies of one user or address that are held at the same time.
     long_bodies: Shares<Holder>,
+    /// The same of bodies that only [`WIDE`] takes.
+    wide_bodies: Shares<Holder>,
     request_timeout: Duration,
     metrics: Arc<Metrics>,
     /// Lines of the log name accounts.
@@ -52,7 +54,8 @@ pub(crate) enum Face {
 #[derive(Clone)]
 struct Panicked(Arc<Metrics>);
 
-/// Surrounds a router. Bodies reach it whole, and are at most [`LARGEST_BODY`] long.
+/// Surrounds a router. Bodies reach it whole, and are at most [`LARGEST_BODY`] long, those of
+/// [`WIDE`] at most [`WIDEST_BODY`].
 pub(crate) fn layered(
     router: Router,
     face: Face,
@@ -64,6 +67,7 @@ pub(crate) fn layered(
         hosts: config.hosts.iter().map(ToString::to_string).collect(),
         console: config.console.origin.as_ref().and_then(as_header),
         long_bodies: Shares::new(MOST_LONG_BODIES),
+        wide_bodies: Shares::new(MOST_WIDE_BODIES),
         request_timeout: Duration::from_secs(config.limits.request_timeout_seconds),
         metrics: Arc::clone(metrics),
         log_accounts: config.log.accounts,
@@ -183,24 +187,34 @@ impl Admission {
     }
 
     /// The request with its body read, and what a long one holds.
-    async fn whole(&self, request: Request) -> Result<(Request, Option<Share<Holder>>), Response> {
+    async fn whole(&self, request: Request) -> Result<(Request, Held), Response> {
         let holder = request.extensions().get().map(|known: &Connection| known.peer.holder());
+        let route = request.extensions().get::<MatchedPath>();
+        let limit = match route.is_some_and(|route| route.as_str() == WIDE) {
+            true => WIDEST_BODY,
+            false => LARGEST_BODY,
+        };
         let (head, mut body) = request.into_parts();
-        let limit = u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX);
-        if body.size_hint().lower() > limit {
-            return Err(too_large(body).await);
+        if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+            return Err(too_large(body, limit).await);
         }
-        let (mut read, mut held) = (Vec::new(), None);
+        let (mut read, mut held) = (Vec::new(), Held::default());
         while let Some(frame) = body.frame().await {
             match frame.map(|frame| frame.into_data()) {
-                Ok(Ok(data)) if read.len().saturating_add(data.len()) > LARGEST_BODY => {
-                    return Err(too_large(body).await);
+                Ok(Ok(data)) if read.len().saturating_add(data.len()) > limit => {
+                    return Err(too_large(body, limit).await);
                 }
                 Ok(Ok(data)) => {
-                    if let (None, Some(holder)) = (&held, holder)
-                        && read.len().saturating_add(data.len()) > SHORT_BODY
+                    let length = read.len().saturating_add(data.len());
+                    if let (None, Some(holder)) = (&held.long, holder)
+                        && length > SHORT_BODY
                     {
-                        held = Some(self.long_bodies.take(holder).await);
+                        held.long = Some(self.long_bodies.take(holder).await);
+                    }
+                    if let (None, Some(holder)) = (&held.wide, holder)
+                        && length > LARGEST_BODY
+                    {
+                        held.wide = Some(self.wide_bodies.take(holder).await);
                     }
                     read.extend_from_slice(&data);
                 }
@@ -218,13 +232,20 @@ impl Admission {
     }
 }
 
-/// Refuses a body after draining up to [`MOST_DISCARDED`] bytes of it: a client that is still
+/// Shares of a long body, held while its request is worked on.
+#[derive(Default)]
+struct Held {
+    long: Option<Share<Holder>>,
+    wide: Option<Share<Holder>>,
+}
+
+/// Refuses a body after draining some of it, twice the limit at least: a client that is still
 /// sending would not read the answer.
-async fn too_large(body: Body) -> Response {
-    let mut rest = Limited::new(body, MOST_DISCARDED);
+async fn too_large(body: Body, limit: usize) -> Response {
+    let mut rest = Limited::new(body, MOST_DISCARDED.max(limit.saturating_mul(2)));
     let discard = async { while let Some(Ok(_)) = rest.frame().await {} };
     let _ = tokio::time::timeout(LONGEST_DISCARDING, discard).await;
-    Problem::bad_input("a body is at most 65536 bytes long").into_response()
+    Problem::bad_input(format!("a body is at most {limit} bytes long")).into_response()
 }
 
 impl ResponseForPanic for Panicked {
@@ -260,7 +281,14 @@ const STREAMED: &str = "/v1/devices/import";
 /// The route that takes a form of the console's pages.
 const HANDED_OVER: &str = "/v1/authz-return";
 
-/// The longest body that is read.
+/// The route that takes bodies up to [`WIDEST_BODY`]: a question about many objects at once.
+const WIDE: &str = "/v1/aws/verify";
+
+const WIDEST_BODY: usize = 2 * 1_024 * 1_024;
+
+const MOST_WIDE_BODIES: usize = 2;
+
+/// The longest body of other routes that is read.
 const LARGEST_BODY: usize = 64 * 1_024;
 
 /// The longest body that takes no share of the long ones: all but imports and attestations.

@@ -3,15 +3,17 @@
 use std::time::{Duration, Instant};
 
 use crate::agent::access::{Caller, Denied, Failure};
+use crate::agent::config::Role;
+use crate::agent::operations::access_keys::must_be_on;
 use crate::agent::operations::aws_rights::Signer;
 use crate::agent::operations::sessions;
 use crate::agent::operations::sessions::{Opened, Opening, Proof};
 use crate::agent::operations::timing::leave_at_interval;
 use crate::agent::state::State;
-use crate::aws::{Credentials, Grant, Principal};
+use crate::aws::{Credentials, Grant, KeyOwner, Principal, UserName};
 use crate::id::AccountId;
 use crate::otp;
-use crate::session::Lifetime;
+use crate::session::{Lifetime, SignedContext};
 use crate::verifier::{Error, Passcode};
 
 /// A request for a session token.
@@ -45,10 +47,45 @@ pub(crate) async fn session_token(
     let opened = open(state, &signer.caller, (account, lifetime), request.mfa, arrived).await?;
     let grant = Grant {
         owner: identity.principal.owner(),
-        parent: identity.key.clone(),
+        parent: Some(identity.key.clone()),
         expires_at: opened.context.common().expires_at,
         context: opened.signed,
     };
+    let sealer = state.verifier.sealer().await?;
+    Ok(Credentials::issue(&sealer, &grant).map_err(Error::from)?)
+}
+
+/// Returns temporary credentials of the user whose context this is: with the same MFA, of the same
+/// age, and dead with it.
+pub(crate) async fn credentials(
+    state: &State,
+    caller: &Caller,
+    token: SignedContext,
+    seconds: Option<u64>,
+) -> Result<Credentials, Failure> {
+    caller.must_be(Role::Verifier)?;
+    must_be_on(state)?;
+    let asked = seconds.map(Duration::from_secs);
+    asked.map(Lifetime::try_from).transpose()?;
+    let audience = &state.config.aws.audience;
+    let context = state.introspector.introspect(&token, audience).await?;
+    let context = context.filter(|context| caller.sees(&context.common().account));
+    let context = context.filter(|context| context.mfa().is_some());
+    let context = context.ok_or_else(|| {
+        let why = format!("the token is no live context with MFA for the audience {audience}");
+        Denied::forbidden(why)
+    })?;
+    let common = context.common();
+    let account = common.account.clone();
+    caller.notes.concerns(&account);
+    if UserName::of(&account).is_none() {
+        return Err(Denied::bad_input("the account's name is no name of an AWS user").into());
+    }
+    let now = state.verifier.now().await?;
+    let asked = asked.map(|lifetime| now.plus(lifetime));
+    let expires_at = asked.map_or(common.expires_at, |end| end.min(common.expires_at));
+    let owner = KeyOwner::User(account);
+    let grant = Grant { owner, parent: None, context: token, expires_at };
     let sealer = state.verifier.sealer().await?;
     Ok(Credentials::issue(&sealer, &grant).map_err(Error::from)?)
 }

@@ -15,7 +15,8 @@ use crate::verifier::Error;
 /// The signer of a request, verified.
 pub(crate) struct Identity {
     pub(crate) principal: Principal,
-    /// The long-term key: the one that signed, or the one that opened the session.
+    /// The long-term key: the one that signed, or the one that opened the session. The key of the
+    /// session itself where a context opened it.
     pub(crate) key: AccessKeyId,
     /// The session, if temporary credentials signed.
     pub(crate) session: Option<Session>,
@@ -43,6 +44,14 @@ pub(crate) enum NotSigned {
     Failed(Failure),
 }
 
+/// The holder of a key that may sign.
+struct Holder {
+    principal: Principal,
+    /// As [`Identity::key`].
+    key: AccessKeyId,
+    session: Option<Session>,
+}
+
 /// The key of a claim before its signature is compared.
 enum Candidate {
     LongTerm(FoundKey),
@@ -60,23 +69,19 @@ pub(crate) async fn identify(
     let candidate = candidate(state, claimed.access_key_id(), claimed.session_token()).await?;
     let signing_key = state.plane.signing_keys.key(candidate.key(), claimed.scope());
     let signed = claimed.verify(&signing_key)?;
-    let (principal, key, session) = alive(state, candidate, now).await?;
-    note_use(state, (&principal, &key), signed.scope(), now);
+    let holder = alive(state, candidate, now).await?;
+    note_use(state, &holder, signed.scope(), now);
+    let Holder { principal, key, session } = holder;
     Ok(Identity { principal, key, session, signed })
 }
 
 /// Notes the use of a long-term key, by itself or by a session that it opened.
-fn note_use(
-    state: &State,
-    (principal, key): (&Principal, &AccessKeyId),
-    scope: &Scope,
-    at: UnixTime,
-) {
-    let (service, region) = (scope.service().to_owned(), scope.region().to_owned());
-    state
-        .plane
-        .last_uses
-        .note(key, principal.owner(), KeyUse { at, service, region });
+fn note_use(state: &State, holder: &Holder, scope: &Scope, at: UnixTime) {
+    if holder.key.is_long_term() {
+        let (service, region) = (scope.service().to_owned(), scope.region().to_owned());
+        let last = KeyUse { at, service, region };
+        state.plane.last_uses.note(&holder.key, holder.principal.owner(), last);
+    }
 }
 
 /// The signing key of a scope, and whose it is.
@@ -95,38 +100,57 @@ pub(super) async fn derive(
 ) -> Result<Derived, NotSigned> {
     let candidate = candidate(state, id, token).await?;
     let key = state.plane.signing_keys.key(candidate.key(), scope);
-    let (principal, used, session) = alive(state, candidate, now).await?;
-    note_use(state, (&principal, &used), scope, now);
-    Ok(Derived { principal, session, key })
+    let holder = alive(state, candidate, now).await?;
+    note_use(state, &holder, scope, now);
+    Ok(Derived { principal: holder.principal, session: holder.session, key })
 }
 
 /// The holder of the key, if it may sign now.
-async fn alive(
-    state: &State,
-    candidate: Candidate,
-    now: UnixTime,
-) -> Result<(Principal, AccessKeyId, Option<Session>), NotSigned> {
+async fn alive(state: &State, candidate: Candidate, now: UnixTime) -> Result<Holder, NotSigned> {
     // Keys that were deleted after the backup are back.
     if state.verifier.restored().await?.is_some() {
         return Err(Error::Restored.into());
     }
-    let (found, session) = match candidate {
-        Candidate::LongTerm(found) if found.record.active => (found, None),
-        Candidate::LongTerm(_) => return Err(NotSigned::UnknownKey),
-        Candidate::Temporary(opened) => {
-            let Grant { owner, parent, context, expires_at } = opened.grant;
-            if expires_at <= now {
-                return Err(NotSigned::Expired);
-            }
-            let found = key_of(state, &parent).await?.filter(|found| found.owner == owner);
-            let found = found.filter(|found| found.record.active).ok_or(NotSigned::BadToken)?;
-            let read = state.introspector.introspect(&context, state.issuer.name()).await?;
-            let read: AnyContext = read.ok_or(NotSigned::BadToken)?;
-            (found, Some(Session { signed: context, context: read }))
+    match candidate {
+        Candidate::LongTerm(FoundKey { owner, record, .. }) if record.active => {
+            let principal = principal(state, owner, record.user_id);
+            let principal = principal.ok_or(NotSigned::UnknownKey)?;
+            Ok(Holder { principal, key: record.id, session: None })
+        }
+        Candidate::LongTerm(_) => Err(NotSigned::UnknownKey),
+        Candidate::Temporary(opened) => holder_of_session(state, opened, now).await,
+    }
+}
+
+/// The holder of temporary credentials, if their session is alive, and the key that opened it.
+async fn holder_of_session(
+    state: &State,
+    OpenedToken { grant, key }: OpenedToken,
+    now: UnixTime,
+) -> Result<Holder, NotSigned> {
+    let Grant { owner, parent, context: signed, expires_at } = grant;
+    if expires_at <= now {
+        return Err(NotSigned::Expired);
+    }
+    let (audience, key, user_id) = match parent {
+        Some(parent) => {
+            let found = key_of(state, &parent).await?;
+            let found = found.filter(|found| found.owner == owner && found.record.active);
+            let record = found.ok_or(NotSigned::BadToken)?.record;
+            (state.issuer.name(), record.id, record.user_id)
+        }
+        None => {
+            let user_id = match state.plane.own_keys().owner_id(&owner).await {
+                Err(Error::NotFound(_)) => return Err(NotSigned::BadToken),
+                user_id => user_id?,
+            };
+            (state.config.aws.audience.as_str(), key.id().clone(), user_id)
         }
     };
-    let principal = principal(state, found.owner, found.record.user_id);
-    Ok((principal.ok_or(NotSigned::UnknownKey)?, found.record.id, session))
+    let context = state.introspector.introspect(&signed, audience).await?;
+    let context: AnyContext = context.ok_or(NotSigned::BadToken)?;
+    let principal = principal(state, owner, user_id).ok_or(NotSigned::BadToken)?;
+    Ok(Holder { principal, key, session: Some(Session { signed, context }) })
 }
 
 fn principal(state: &State, owner: KeyOwner, user_id: Option<String>) -> Option<Principal> {
