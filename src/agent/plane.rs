@@ -1,6 +1,7 @@
 //! The AWS account that the agent stands for: its number, its policies, its keys.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use crate::agent::config::Config;
 use crate::agent::last_uses::LastUses;
@@ -16,7 +17,7 @@ pub(crate) struct Plane {
     /// The account of root's devices.
     pub(crate) root: Option<AccountId>,
     /// The policy that every user has.
-    pub(crate) everyone: Option<IdentityPolicy>,
+    pub(crate) everyone: Option<Arc<IdentityPolicy>>,
     /// Derived signing keys.
     pub(crate) signing_keys: KeyCache,
     /// Uses of access keys that are not in the store yet.
@@ -31,7 +32,7 @@ impl Plane {
         Ok(Plane {
             number: config.aws.account_id.clone(),
             root: config.aws.root_account.clone(),
-            everyone,
+            everyone: everyone.map(Arc::new),
             signing_keys: KeyCache::new(KEPT),
             last_uses: LastUses::default(),
             verifier: verifier.clone(),

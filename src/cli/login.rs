@@ -45,7 +45,7 @@ pub(super) struct Opening {
     /// For how many seconds the session lasts [default: the agent's]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(900..=129_600))]
     duration: Option<u64>,
-    /// For whom the session is [default: the agent itself]
+    /// For whom the session is [default: the agent itself; in aws, sts.amazonaws.com]
     #[arg(long)]
     audience: Option<String>,
     /// Use two consecutive codes of a device that is out of sync, and resynchronise it

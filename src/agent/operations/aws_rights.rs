@@ -1,6 +1,7 @@
 //! Rights of AWS's principals: what policies let a signer ask for.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::agent::access::{Caller, Denied, Failure};
 use crate::agent::operations::aws_signers::{Identity, Session};
@@ -39,7 +40,7 @@ pub(super) enum Rights {
 }
 
 /// Policies, each under its name.
-pub(crate) type NamedPolicies = Vec<(String, IdentityPolicy)>;
+pub(crate) type NamedPolicies = Vec<(String, Arc<IdentityPolicy>)>;
 
 /// A decision about a request, with its reasons.
 pub(crate) struct Verdict {
@@ -150,7 +151,7 @@ impl Rights {
         let mut policies: Vec<_> =
             everyone.into_iter().map(|policy| (EVERYONE.to_owned(), policy)).collect();
         let own = state.plane.own_policies().parsed(account, user_id).await?;
-        policies.extend(own.into_iter().map(|(name, policy)| (name.to_string(), policy)));
+        policies.extend(own.into_iter().map(|(name, policy)| (name.to_string(), Arc::new(policy))));
         Ok(Rights::Policies(policies))
     }
 
@@ -182,7 +183,7 @@ pub(super) fn explained(
     named: &NamedPolicies,
     ask: impl for<'p> FnOnce(Policies<'p>) -> Answered<'p>,
 ) -> Verdict {
-    let identity: Vec<&IdentityPolicy> = named.iter().map(|(_, policy)| policy).collect();
+    let identity: Vec<&IdentityPolicy> = named.iter().map(|(_, policy)| &**policy).collect();
     let (effect, matched, missing) = ask(Policies { identity: &identity, session: None });
     Verdict {
         effect,

@@ -118,9 +118,9 @@ async fn simulate(
                 (effect, simulation.matched, simulation.missing)
             });
             answers.push(Simulated { asked, verdict });
+            // Others have their turn between decisions, each of which a policy may make slow.
+            tokio::task::yield_now().await;
         }
-        // Others have their turn between many decisions.
-        tokio::task::yield_now().await;
     }
     answers
 }
