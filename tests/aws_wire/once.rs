@@ -4,6 +4,7 @@ use std::thread;
 
 use serde_json::json;
 
+use super::verify::with_code;
 use super::wire::{Wire, element, refused};
 
 fn by_code(serial: &str, code: &str) -> String {
@@ -26,24 +27,30 @@ fn a_code_of_one_way_is_refused_on_the_other() {
 }
 
 #[test]
-fn of_eight_requests_with_one_code_one_opens_a_session() {
+fn of_nine_requests_with_one_code_one_is_accepted() {
     let mut wire = Wire::start("");
     for _ in 0..5 {
         let (serial, code) = (wire.alice.serial.clone(), wire.alice.code());
         let shared = &wire;
         let opened: usize = thread::scope(|scope| {
             let (serial, code) = (&serial, &code);
-            let asking: Vec<_> = (0..8)
+            let asking: Vec<_> = (0..9)
                 .map(|way| {
                     scope.spawn(move || {
-                        if way % 2 == 0 {
-                            let answer = shared.sts(&shared.key, &by_code(serial, code));
-                            return usize::from(answer.status == 200);
-                        }
-                        let body = json!({"account": "alice", "serial": serial, "code": code});
-                        usize::from(
-                            shared.admin.with("X", "Y").post("/v1/sessions", body).status == 201,
-                        )
+                        let admin = shared.admin.with("X", "Y");
+                        let opened = match way % 3 {
+                            0 => shared.sts(&shared.key, &by_code(serial, code)).status == 200,
+                            1 => {
+                                let body =
+                                    json!({"account": "alice", "serial": serial, "code": code});
+                                admin.post("/v1/sessions", body).status == 201
+                            }
+                            _ => {
+                                let question = with_code(&shared.key, serial, code);
+                                admin.post("/v1/aws/verify", question).json()["valid"] == true
+                            }
+                        };
+                        usize::from(opened)
                     })
                 })
                 .collect();

@@ -17,7 +17,7 @@ struct Sent<'a> {
     service: &'a str,
     region: &'a str,
     path: &'a str,
-    /// The header `x-amz-mfa`.
+    /// The header `x-amz-mfa`, once for each line.
     mfa: Option<&'a str>,
     /// Seconds by which the signer's clock is ahead.
     ahead: i64,
@@ -45,7 +45,8 @@ fn question(key: &Key, sent: Sent<'_>) -> Value {
         ("host".to_owned(), "storage.example.com".to_owned()),
         ("x-amz-content-sha256".to_owned(), NO_BODY.to_owned()),
     ];
-    headers.extend(sent.mfa.map(|mfa| ("x-amz-mfa".to_owned(), mfa.to_owned())));
+    let mfa = sent.mfa.into_iter().flat_map(|lines| lines.split('\n'));
+    headers.extend(mfa.map(|value| ("x-amz-mfa".to_owned(), value.to_owned())));
     let rules = match sent.service {
         "s3" => Rules::s3(),
         service => Rules::service(service).unwrap(),
@@ -66,6 +67,11 @@ fn question(key: &Key, sent: Sent<'_>) -> Value {
         "service": sent.service, "method": "GET", "path": sent.path, "query": "versionId=3",
         "headers": headers, "payload_sha256": NO_BODY,
     })
+}
+
+/// The question about a request that brings this code.
+pub(super) fn with_code(key: &Key, serial: &str, code: &str) -> Value {
+    question(key, Sent { mfa: Some(&format!("{serial} {code}")), ..GET })
 }
 
 impl Wire {
@@ -197,6 +203,10 @@ fn a_code_in_the_request_counts_once_and_for_this_request() {
         let sent = Sent { mfa: Some(mfa), ..GET };
         wire.refused(&question(&wire.key, sent), "AccessDenied", 403);
     }
+    // Two of them have two meanings.
+    let twice = format!("{0}\n{0}", wire.mfa_header());
+    let sent = Sent { mfa: Some(&twice), ..GET };
+    wire.refused(&question(&wire.key, sent), "AccessDenied", 403);
     // A code of a session on the other way first.
     let code = wire.alice.code();
     let body = json!({"account": "alice", "serial": wire.alice.serial, "code": code});

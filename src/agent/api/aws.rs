@@ -150,12 +150,15 @@ fn received(body: &VerifyAwsRequest) -> Result<Received<'_>, Problem> {
             .map_err(|fault| wrong("payload_sha256", &fault))?
             .unwrap_or(sigv4::Body::NotHere),
     };
-    let mfa = body.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-amz-mfa"));
+    // Two such headers have two meanings: they are refused like a wrong code.
+    let is_mfa = |(name, _): &&(String, SecretText)| name.eq_ignore_ascii_case("x-amz-mfa");
+    let mut mfa = body.headers.iter().filter(is_mfa).map(|(_, value)| value.as_str());
+    let mfa = mfa.next().map(|value| if mfa.next().is_none() { value } else { "" });
     let source_ip = body.source_ip.as_deref().map(str::parse).transpose();
     Ok(Received {
         rules,
         request,
-        mfa: mfa.map(|(_, value)| Zeroizing::new(value.as_str().to_owned())),
+        mfa: mfa.map(|value| Zeroizing::new(value.to_owned())),
         asks: asks(body)?,
         source_ip: source_ip.map_err(|fault| wrong("source_ip", &fault))?,
         own: body.context.clone().into_iter().flatten().collect(),
