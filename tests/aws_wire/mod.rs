@@ -4,6 +4,7 @@
 
 mod boto;
 mod by_hand;
+mod canaries;
 mod credentials;
 mod devices;
 mod once;
