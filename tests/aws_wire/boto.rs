@@ -69,6 +69,16 @@ impl Boto {
     }
 }
 
+/// An agent, its client, and a key of root; none where the client is not installed.
+pub(super) fn rooted() -> Option<(Wire, Boto, Key)> {
+    tools::have("python:boto3").then(|| {
+        let wire = Wire::start("");
+        let boto = Boto::start(&wire);
+        let root = Key::make(&wire.admin, json!({"root": true}));
+        (wire, boto, root)
+    })
+}
+
 impl Drop for Boto {
     fn drop(&mut self) {
         let _ = self.child.kill();

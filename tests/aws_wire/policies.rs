@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 use test_support::people::enrol;
-use test_support::tools;
 
-use super::boto::Boto;
-use super::wire::{Key, Wire, refused};
+use super::boto::rooted;
+use super::wire::{Key, refused};
 
 /// A policy that lets its user list devices, and denies it without MFA.
 const LIST: &str = r#"{
@@ -38,13 +37,8 @@ fn put(name: &str, document: &str) -> Value {
 
 #[test]
 fn a_policy_of_a_user_decides_from_the_next_request_on() {
-    if !tools::have("python:boto3") {
-        return;
-    }
-    let wire = Wire::start("");
-    let mut boto = Boto::start(&wire);
+    let Some((wire, mut boto, root)) = rooted() else { return };
     enrol(&wire.admin, "bob");
-    let root = Key::make(&wire.admin, json!({"root": true}));
     let bob = Key::make(&wire.admin, json!({"account": "bob"}));
     let keys = json!({"UserName": "bob"});
     let mine = "Action=ListAccessKeys";
@@ -75,13 +69,8 @@ fn a_policy_of_a_user_decides_from_the_next_request_on() {
 
 #[test]
 fn a_policy_of_a_user_comes_back_as_it_was_put() {
-    if !tools::have("python:boto3") {
-        return;
-    }
-    let wire = Wire::start("");
-    let mut boto = Boto::start(&wire);
+    let Some((wire, mut boto, root)) = rooted() else { return };
     enrol(&wire.admin, "bob");
-    let root = Key::make(&wire.admin, json!({"root": true}));
     boto.told(&root, "iam", "put_user_policy", &put("first", OPEN));
     let odd = "{\"Statement\": {\"Sid\": \"Odd\",\n\"Effect\": \"Deny\", \"Action\": \"s3:*\", \
                \"Resource\": \"arn:aws:s3:::a/${aws:username}/é&+ %\"}}";
@@ -143,12 +132,7 @@ fn present(values: &[&str]) -> Value {
 
 #[test]
 fn a_simulation_decides_as_the_table_of_absent_false_and_true() {
-    if !tools::have("python:boto3") {
-        return;
-    }
-    let wire = Wire::start("");
-    let mut boto = Boto::start(&wire);
-    let root = Key::make(&wire.admin, json!({"root": true}));
+    let Some((_wire, mut boto, root)) = rooted() else { return };
     for (operator, value, decisions) in TRUTH {
         let contexts = [json!([]), present(&["false"]), present(&["true"])];
         for (context, decision) in contexts.iter().zip(decisions) {
@@ -168,13 +152,8 @@ fn a_simulation_decides_as_the_table_of_absent_false_and_true() {
 
 #[test]
 fn simulations_explain_themselves_page_by_page() {
-    if !tools::have("python:boto3") {
-        return;
-    }
-    let wire = Wire::start("");
-    let mut boto = Boto::start(&wire);
+    let Some((wire, mut boto, root)) = rooted() else { return };
     enrol(&wire.admin, "bob");
-    let root = Key::make(&wire.admin, json!({"root": true}));
     boto.told(&root, "iam", "put_user_policy", &put("lists", LIST));
     let with = json!({
         "PolicySourceArn": BOB,
@@ -204,13 +183,8 @@ fn simulations_explain_themselves_page_by_page() {
 
 #[test]
 fn policies_of_the_request_are_added_to_those_of_the_user() {
-    if !tools::have("python:boto3") {
-        return;
-    }
-    let wire = Wire::start("");
-    let mut boto = Boto::start(&wire);
+    let Some((wire, mut boto, root)) = rooted() else { return };
     enrol(&wire.admin, "bob");
-    let root = Key::make(&wire.admin, json!({"root": true}));
     let more = json!({
         "PolicySourceArn": BOB, "PolicyInputList": [OWN], "ActionNames": ["s3:GetObject"],
         "ResourceArns": ["arn:aws:s3:::bob/a", "arn:aws:s3:::alice/a"],

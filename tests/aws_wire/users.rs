@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 use test_support::people::{add, enrol};
-use test_support::tools;
 
-use super::boto::Boto;
-use super::wire::{Key, Wire};
+use super::boto::{Boto, rooted};
 
 fn user(name: &str) -> Value {
     json!({"UserName": name})
@@ -13,12 +11,7 @@ fn user(name: &str) -> Value {
 
 #[test]
 fn a_user_is_made_listed_and_deleted_when_empty() {
-    if !tools::have("python:boto3") {
-        return;
-    }
-    let wire = Wire::start("");
-    let mut boto = Boto::start(&wire);
-    let root = Key::make(&wire.admin, json!({"root": true}));
+    let Some((wire, mut boto, root)) = rooted() else { return };
     let made = boto.told(&root, "iam", "create_user", &user("carol"));
     let (id, arn) = (&made["User"]["UserId"], &made["User"]["Arn"]);
     assert_eq!(arn, "arn:aws:iam::100000000000:user/carol");
@@ -60,12 +53,7 @@ fn a_user_is_made_listed_and_deleted_when_empty() {
 
 #[test]
 fn users_are_listed_page_by_page_in_order() {
-    if !tools::have("python:boto3") {
-        return;
-    }
-    let wire = Wire::start("");
-    let mut boto = Boto::start(&wire);
-    let root = Key::make(&wire.admin, json!({"root": true}));
+    let Some((wire, mut boto, root)) = rooted() else { return };
     let mut names = vec!["alice".to_owned()];
     for at in (1..=9).rev() {
         let name = format!("user-{at}");
@@ -98,12 +86,7 @@ fn users_are_listed_page_by_page_in_order() {
 
 #[test]
 fn the_last_use_of_a_key_survives_a_restart() {
-    if !tools::have("python:boto3") {
-        return;
-    }
-    let mut wire = Wire::start("");
-    let mut boto = Boto::start(&wire);
-    let root = Key::make(&wire.admin, json!({"root": true}));
+    let Some((mut wire, mut boto, root)) = rooted() else { return };
     let asked = json!({"AccessKeyId": wire.key.id});
     let told = boto.told(&root, "iam", "get_access_key_last_used", &asked);
     assert_eq!(told["UserName"], "alice");
