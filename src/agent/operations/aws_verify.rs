@@ -126,9 +126,6 @@ pub(crate) async fn signing_key(
     if scope.day().distance(Day::from(now)) > 1 {
         return Err(Denied::bad_input("date: yesterday, today or tomorrow in UTC").into());
     }
-    if token.is_some() == id.is_long_term() {
-        return Err(NotSigned::BadToken);
-    }
     let derived = aws_signers::derive(state, (id, token), &scope, now).await?;
     if !caller.sees(derived.principal.account()) {
         return Err(NotSigned::UnknownKey);
