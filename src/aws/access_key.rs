@@ -320,11 +320,8 @@ fn list_write(
     seen: Option<Vec<u8>>,
     keys: &[AccessKeyRecord],
 ) -> Result<Write, Error> {
-    let (name, value) = (list_name(owner), serde_json::to_vec(keys).map_err(unreadable)?);
-    Ok(match seen {
-        Some(seen) => Write::ReplaceValue { name, seen, value },
-        None => Write::InitValue { name, value },
-    })
+    let value = serde_json::to_vec(keys).map_err(unreadable)?;
+    Ok(Write::value(list_name(owner), seen, value))
 }
 
 fn list_name(owner: &KeyOwner) -> String {

@@ -142,11 +142,8 @@ fn kept(value: Option<&[u8]>, user_id: &str) -> Result<Kept, Error> {
 
 /// The write of a user's policies, judged from the value that was seen.
 fn written(account: &AccountId, seen: Option<Vec<u8>>, kept: &Kept) -> Result<Write, Error> {
-    let (name, value) = (value_name(account), serde_json::to_vec(kept).map_err(unreadable)?);
-    Ok(match seen {
-        Some(seen) => Write::ReplaceValue { name, seen, value },
-        None => Write::InitValue { name, value },
-    })
+    let value = serde_json::to_vec(kept).map_err(unreadable)?;
+    Ok(Write::value(value_name(account), seen, value))
 }
 
 fn value_name(account: &AccountId) -> String {

@@ -259,6 +259,16 @@ pub enum Write {
     AcceptTime(UnixTime),
 }
 
+impl Write {
+    /// Writes a named value in place of the one that was seen; without one, as the first.
+    pub fn value(name: String, seen: Option<Vec<u8>>, value: Vec<u8>) -> Write {
+        match seen {
+            Some(seen) => Write::ReplaceValue { name, seen, value },
+            None => Write::InitValue { name, value },
+        }
+    }
+}
+
 /// The outcome of a change.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]

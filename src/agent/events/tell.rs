@@ -196,10 +196,7 @@ impl Cursor {
     async fn keep(&mut self, state: &State) -> Result<(), Ended> {
         let value = format!("{} {}", self.place, self.from.0).into_bytes();
         let (name, new) = (self.name.clone(), value.clone());
-        let write = match self.value.take() {
-            Some(seen) => Write::ReplaceValue { name, seen, value: new },
-            None => Write::InitValue { name, value: new },
-        };
+        let write = Write::value(name, self.value.take(), new);
         let change = Change { account: None, writes: vec![write], audit: Vec::new() };
         match state.verifier.store().commit(change).await? {
             Commit::Committed(_) => {}
